@@ -1,0 +1,148 @@
+//! Tables that must not load, and what the message tells.
+
+#![expect(clippy::unwrap_used, reason = "a panic is how a test helper fails")]
+
+use colophon_policy::{Details, Facts, PolicyError, VerdictTable};
+
+fn rule(id: &str, when: &str) -> String {
+    format!(
+        "[[rule]]\nverdict = \"{id}\"\nfinding = \"nothing\"\nheadline = \"Nothing was found.\"\nexplain = \"None.\"\n{when}\n"
+    )
+}
+
+fn refusal(text: &str) -> PolicyError {
+    VerdictTable::from_toml(text).unwrap_err()
+}
+
+#[test]
+fn one_catch_all_rule_is_a_table() {
+    let table = VerdictTable::from_toml(&rule("only", "")).unwrap();
+    for facts in Facts::all() {
+        assert_eq!(table.evaluate(facts, &Details::default()).rule_id, "only");
+    }
+}
+
+#[test]
+fn a_gap_is_named() {
+    let error = refusal(&rule(
+        "some",
+        "when = { manifest = [\"absent\", \"trusted\"], watermark = [\"absent\"] }",
+    ));
+    assert!(
+        matches!(error, PolicyError::Uncovered { others: 5375, .. }),
+        "{error}"
+    );
+    assert!(
+        error
+            .to_string()
+            .contains("manifest=absent watermark=found"),
+        "{error}"
+    );
+    assert!(matches!(
+        refusal("rule = []"),
+        PolicyError::Uncovered { others: 5759, .. }
+    ));
+}
+
+#[test]
+fn a_shadowed_rule_is_named_with_its_line() {
+    let error = refusal(
+        &[
+            rule("wide", "when = { watermark = [\"found\"] }"),
+            rule(
+                "dead",
+                "when = { watermark = [\"found\"], ledger = [\"found\"] }",
+            ),
+            rule("rest", ""),
+        ]
+        .concat(),
+    );
+    assert_eq!(
+        error,
+        PolicyError::Shadowed {
+            rule: "dead".to_owned(),
+            line: 7
+        }
+    );
+}
+
+#[test]
+fn a_rule_shadowed_by_two_together_is_named() {
+    let error = refusal(
+        &[
+            rule("first", "when = { fingerprint = [\"near\"] }"),
+            rule("second", "when = { fingerprint = [\"none\"] }"),
+            rule("dead", ""),
+        ]
+        .concat(),
+    );
+    assert_eq!(
+        error,
+        PolicyError::Shadowed {
+            rule: "dead".to_owned(),
+            line: 13
+        }
+    );
+}
+
+#[test]
+fn unknown_names_are_refused_with_the_allowed_ones() {
+    for (text, parts) in [
+        (
+            rule("a", "when = { watermark = [\"fonud\"] }"),
+            ["fonud", "`not-checked`", "line 6"],
+        ),
+        (
+            rule("a", "when = { watermrak = [\"found\"] }"),
+            ["watermrak", "`manifest-agreement`", "line 6"],
+        ),
+        (
+            rule("a", "action = \"block\""),
+            ["action", "`headline`", "line 6"],
+        ),
+        (
+            rule("a", "").replace("nothing\"\nheadline", "fine\"\nheadline"),
+            ["fine", "`flagged`", "line 3"],
+        ),
+    ] {
+        let message = refusal(&text).to_string();
+        for part in parts {
+            assert!(message.contains(part), "{part:?} not in {message}");
+        }
+    }
+}
+
+#[test]
+fn bad_rules_are_refused() {
+    let twice = [rule("a", "when = { ledger = [\"found\"] }"), rule("a", "")].concat();
+    assert_eq!(
+        refusal(&twice),
+        PolicyError::DuplicateRule {
+            rule: "a".to_owned(),
+            line: 7
+        }
+    );
+    for list in ["[]", "[\"found\", \"found\"]"] {
+        let error = refusal(&rule("a", &format!("when = {{ ledger = {list} }}")));
+        assert_eq!(
+            error,
+            PolicyError::BadValueList {
+                rule: "a".to_owned(),
+                signal: "ledger",
+                line: 1
+            }
+        );
+    }
+    for sentence in ["", "By {whom}.", "This is fake."] {
+        let error = refusal(&rule("a", "").replace("None.", sentence));
+        assert!(
+            matches!(error, PolicyError::BadSentence { line: 1, .. }),
+            "{error}"
+        );
+    }
+    assert!(matches!(
+        refusal(&"#".repeat(300_000)),
+        PolicyError::TooLong { .. }
+    ));
+    assert!(matches!(refusal("rule = 3"), PolicyError::Syntax(_)));
+}
