@@ -21,7 +21,11 @@ pub(crate) fn correlation(dimensions: &[f32], signs: &[f32]) -> f64 {
         sum += f64::from(y * s);
         energy += f64::from(y) * f64::from(y);
     }
-    if energy > 0.0 { sum / energy.sqrt() } else { 0.0 }
+    if energy > 0.0 {
+        sum / energy.sqrt()
+    } else {
+        0.0
+    }
 }
 
 /// Upper bound of log10 P(an unmarked picture yields any id with correlation `z` or more in `attempts` decodings).
@@ -29,4 +33,102 @@ pub fn log10_false_positive(z: f64, attempts: usize) -> f64 {
     let ids = 64.0 * std::f64::consts::LOG10_2;
     let tail = z.max(0.0).powi(2) / 2.0 * std::f64::consts::LOG10_E;
     ((attempts.max(1) as f64).log10() + ids - tail).min(0.0)
+}
+
+/// Correlates `dimensions` with `trials` uniformly random sign patterns and adds to `counts`,
+/// element `i` counting those with `z >= i / 2`.
+pub(crate) fn count_exceedances(
+    dimensions: &[f32],
+    trials: usize,
+    seed: u64,
+    counts: &mut Vec<u64>,
+) {
+    counts.resize(40, 0);
+    let norm = dimensions.iter().map(|v| v * v).sum::<f32>().sqrt();
+    if norm <= 0.0 {
+        return;
+    }
+    // Eight dimensions at a time: the sum under each of the 256 sign patterns.
+    let tables: Vec<[f32; 256]> = dimensions
+        .chunks_exact(8)
+        .map(|eight| {
+            std::array::from_fn(|pattern| {
+                let signed = eight
+                    .iter()
+                    .enumerate()
+                    .map(|(i, v)| if pattern >> i & 1 == 1 { -v } else { *v });
+                signed.sum::<f32>() / norm
+            })
+        })
+        .collect();
+    let mut state = seed;
+    for _ in 0..trials {
+        let mut z = 0.0f32;
+        for eight in tables.chunks(8) {
+            let word = splitmix(&mut state);
+            for (i, table) in eight.iter().enumerate() {
+                z += table[usize::from((word >> (8 * i)) as u8)];
+            }
+        }
+        let reached = (z * 2.0).floor();
+        if reached >= 0.0 {
+            counts[..=(reached as usize).min(39)]
+                .iter_mut()
+                .for_each(|c| *c += 1);
+        }
+    }
+}
+
+/// Steele, Lea and Flood, OOPSLA 2014.
+fn splitmix(state: &mut u64) -> u64 {
+    *state = state.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let mut z = *state;
+    z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bound_accepts_only_beyond_twelve() {
+        assert!(log10_false_positive(11.9, 12) > ACCEPT_LOG10);
+        assert!(log10_false_positive(12.5, 12) < ACCEPT_LOG10);
+        assert_eq!(log10_false_positive(0.0, 1), 0.0);
+    }
+
+    #[test]
+    fn a_perfect_word_correlates_with_the_root_of_its_length() {
+        let signs: Vec<f32> = (0..CODE_BITS)
+            .map(|i| if i % 3 == 0 { -1.0 } else { 1.0 })
+            .collect();
+        let z = correlation(&signs, &signs);
+        assert!((z - (CODE_BITS as f64).sqrt()).abs() < 1e-9);
+    }
+
+    /// Even for a few huge and many tiny values, where a Gaussian would be a poor model.
+    #[test]
+    fn the_tail_stays_under_the_bound_for_uneven_values() {
+        let dimensions: Vec<f32> = (0..CODE_BITS)
+            .map(|i| if i % 100 == 0 { 3.0 } else { 0.1 })
+            .collect();
+        let trials = 200_000;
+        let mut counts = Vec::new();
+        count_exceedances(&dimensions, trials, 5, &mut counts);
+        for (i, &count) in counts.iter().enumerate() {
+            let z = i as f64 / 2.0;
+            let expected = trials as f64 * (-z * z / 2.0).exp();
+            assert!(
+                count as f64 <= expected + 4.0 * expected.sqrt() + 4.0,
+                "z {z}: {count} of {expected}"
+            );
+        }
+        assert!(
+            counts[2] > 10_000,
+            "the statistic has unit variance: {}",
+            counts[2]
+        );
+    }
 }

@@ -1,6 +1,6 @@
 //! The detector: from a plane of luminance to an id, its pose and its false-positive bound.
 
-use crate::bound::{ACCEPT_LOG10, correlation, log10_false_positive};
+use crate::bound::{self, ACCEPT_LOG10, correlation, log10_false_positive};
 use crate::fold::{Alignment, Folded};
 use crate::key::WatermarkKey;
 use crate::lattice::{Layout, TileClass};
@@ -50,7 +50,9 @@ impl Pose {
     pub fn rotation_degrees(&self) -> f64 {
         let m = self.matrix;
         let mirror = if self.flipped() { -1.0 } else { 1.0 };
-        (mirror * m[1][0] - m[0][1]).atan2(mirror * m[0][0] + m[1][1]).to_degrees()
+        (mirror * m[1][0] - m[0][1])
+            .atan2(mirror * m[0][0] + m[1][1])
+            .to_degrees()
     }
 
     fn determinant(&self) -> f64 {
@@ -82,25 +84,54 @@ impl Detector {
         let spectrum = Spectrum::of(&residual);
         sync::find_lattices(&spectrum)
             .iter()
-            .find_map(|lattice| self.read(&Folded::new(&residual, &spectrum, lattice.basis), shrink))
+            .find_map(|basis| self.read(&Folded::new(&residual, &spectrum, *basis), shrink))
+    }
+
+    /// Correlations of what is received from a picture *without* a mark with random sign patterns:
+    /// the null distribution that [`crate::log10_false_positive`] bounds, measured.
+    ///
+    /// Returns how many of `trials` per candidate pose reached each half standard deviation:
+    /// element `i` counts `z >= i / 2`.
+    pub fn null_exceedances(&self, luma: &Plane, trials: usize, seed: u64) -> Vec<u64> {
+        let residual = weighted_residual(&luma.shrunk_to(ANALYSIS_SIDE));
+        let spectrum = Spectrum::of(&residual);
+        let mut counts = Vec::new();
+        for (number, basis) in sync::find_lattices(&spectrum).into_iter().enumerate() {
+            let folded = Folded::new(&residual, &spectrum, basis);
+            for layout in &self.layouts {
+                if let Some(alignment) = folded.align(layout) {
+                    let dimensions = folded.dimensions(layout, &alignment);
+                    bound::count_exceedances(
+                        &dimensions,
+                        trials,
+                        seed ^ number as u64,
+                        &mut counts,
+                    );
+                }
+            }
+        }
+        counts
     }
 
     /// Decodes one folded candidate with every key.
     fn read(&self, folded: &Folded, shrink: f64) -> Option<Detection> {
-        self.layouts.iter().enumerate().find_map(|(key_index, layout)| {
-            let alignment = folded.align(layout).filter(|a| a.z >= PILOT_FLOOR)?;
-            let dimensions = folded.dimensions(layout, &alignment);
-            let payload = self.code.decode(&layout.soft_bits(&dimensions))?;
-            let z = correlation(&dimensions, &layout.signs(&self.code.encode(payload)));
-            let log10 = log10_false_positive(z, CANDIDATES * self.layouts.len());
-            (log10 <= ACCEPT_LOG10).then(|| Detection {
-                payload,
-                log10_false_positive: log10,
-                correlation: z,
-                pose: pose(folded.basis(), &alignment, shrink),
-                key_index,
+        self.layouts
+            .iter()
+            .enumerate()
+            .find_map(|(key_index, layout)| {
+                let alignment = folded.align(layout).filter(|a| a.z >= PILOT_FLOOR)?;
+                let dimensions = folded.dimensions(layout, &alignment);
+                let payload = self.code.decode(&layout.soft_bits(&dimensions))?;
+                let z = correlation(&dimensions, &layout.signs(&self.code.encode(payload)));
+                let log10 = log10_false_positive(z, CANDIDATES * self.layouts.len());
+                (log10 <= ACCEPT_LOG10).then(|| Detection {
+                    payload,
+                    log10_false_positive: log10,
+                    correlation: z,
+                    pose: pose(folded.basis(), &alignment, shrink),
+                    key_index,
+                })
             })
-        })
     }
 }
 

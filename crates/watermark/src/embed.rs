@@ -47,13 +47,35 @@ pub struct EmbedOptions {
     pub least_margin: f64,
 }
 
+impl EmbedOptions {
+    /// For pictures that are looked at closely and handled gently.
+    pub fn subtle() -> Self {
+        Self {
+            least_psnr: 44.0,
+            most_psnr: 50.0,
+            enough_margin: 36.0,
+            ..Self::default()
+        }
+    }
+
+    /// For pictures that will be cropped deeply or compressed hard.
+    pub fn strong() -> Self {
+        Self {
+            most_psnr: 43.0,
+            enough_margin: 90.0,
+            ..Self::default()
+        }
+    }
+}
+
 impl Default for EmbedOptions {
+    /// At least 42.1 dB, up to 47 dB where the picture leaves room.
     fn default() -> Self {
         Self {
             least_psnr: 42.1,
             most_psnr: 47.0,
             enough_margin: 50.0,
-            least_margin: 14.0,
+            least_margin: 17.0,
         }
     }
 }
@@ -79,9 +101,14 @@ impl Embedder {
     /// Makes the mark of `payload` for a picture's luminance.
     ///
     /// # Errors
-    /// [`WatermarkError::TooSmall`] under [`MIN_SIDE`] pixels a side, [`WatermarkError::TooFlat`]
+    /// [`WatermarkError::TooSmall`] under [`MIN_SIDE`] pixels a side, [`WatermarkError::NoRoom`]
     /// if the mark would not read after JPEG 50 even at the lowest PSNR allowed.
-    pub fn mark(&self, luma: &Plane, payload: Payload, options: &EmbedOptions) -> Result<Mark, WatermarkError> {
+    pub fn mark(
+        &self,
+        luma: &Plane,
+        payload: Payload,
+        options: &EmbedOptions,
+    ) -> Result<Mark, WatermarkError> {
         let (width, height) = (luma.width(), luma.height());
         if width.min(height) < MIN_SIDE {
             return Err(WatermarkError::TooSmall { width, height });
@@ -106,7 +133,10 @@ impl Embedder {
         };
         let (strength, margin) = trial.settle(&mark, options);
         if margin < options.least_margin {
-            return Err(WatermarkError::TooFlat { margin, needed: options.least_margin });
+            return Err(WatermarkError::NoRoom {
+                margin,
+                needed: options.least_margin,
+            });
         }
         let mut delta = tile.rendered(&mask, width, height, 1.0 / class.side());
         let strength = strength.min(strength_for(&delta, options.least_psnr));
@@ -144,7 +174,10 @@ impl Trial<'_> {
         let residual = weighted_residual(&plane);
         let spectrum = Spectrum::of(&residual);
         let folded = Folded::new(&residual, &spectrum, self.basis);
-        deflection(&folded.dimensions(self.layout, &self.alignment), &self.signs)
+        deflection(
+            &folded.dimensions(self.layout, &self.alignment),
+            &self.signs,
+        )
     }
 }
 
@@ -169,7 +202,10 @@ impl Tile {
         let mut out = Plane::filled(width, height, 0.0);
         let side = TILE_SAMPLES as f64;
         let wrap = TILE_SAMPLES - 1;
-        let (mx, my) = (mask.width() as f32 / width as f32, mask.height() as f32 / height as f32);
+        let (mx, my) = (
+            mask.width() as f32 / width as f32,
+            mask.height() as f32 / height as f32,
+        );
         let same_size = mask.width() == width;
         for (y, row) in out.data_mut().chunks_exact_mut(width).enumerate() {
             let ty = (self.origin.1 + y as f64 * cycles).rem_euclid(1.0) * side;
@@ -202,7 +238,12 @@ fn origin(payload: Payload) -> (f64, f64) {
 }
 
 fn mean_square(plane: &Plane) -> f64 {
-    plane.data().iter().map(|&v| f64::from(v) * f64::from(v)).sum::<f64>() / plane.data().len() as f64
+    plane
+        .data()
+        .iter()
+        .map(|&v| f64::from(v) * f64::from(v))
+        .sum::<f64>()
+        / plane.data().len() as f64
 }
 
 /// Error power of rounding to whole grey levels.

@@ -65,7 +65,10 @@ pub(crate) fn forward_real(data: &mut [f32], width: usize, height: usize) -> Vec
     let plan = real_plan(width);
     let mut rows = vec![Complex32::default(); half * height];
     let mut scratch = plan.make_scratch_vec();
-    for (input, output) in data.chunks_exact_mut(width).zip(rows.chunks_exact_mut(half)) {
+    for (input, output) in data
+        .chunks_exact_mut(width)
+        .zip(rows.chunks_exact_mut(half))
+    {
         // The lengths are the plan's own, so it cannot refuse them.
         let _ = plan.process_with_scratch(input, output, &mut scratch);
     }
@@ -114,12 +117,16 @@ mod tests {
         let side = 16;
         let mut data: Vec<Complex32> = (0..side * side)
             .map(|i| {
-                let phase = std::f32::consts::TAU * (3 * (i % side) + 5 * (i / side)) as f32 / side as f32;
+                let phase =
+                    std::f32::consts::TAU * (3 * (i % side) + 5 * (i / side)) as f32 / side as f32;
                 Complex32::new(phase.cos(), phase.sin())
             })
             .collect();
         forward_square(&mut data, side);
-        let peak = data.iter().enumerate().max_by(|a, b| a.1.norm().total_cmp(&b.1.norm()));
+        let peak = data
+            .iter()
+            .enumerate()
+            .max_by(|a, b| a.1.norm().total_cmp(&b.1.norm()));
         assert_eq!(peak.map(|p| p.0), Some(5 * side + 3));
     }
 }

@@ -91,7 +91,11 @@ impl Folded {
         let mut best: Option<Alignment> = None;
         let mut grid = vec![Complex32::default(); SHIFTS * SHIFTS];
         for turn in DIHEDRAL {
-            let received: Vec<Complex32> = layout.pilots.iter().map(|&h| limited(self.received(turn, h))).collect();
+            let received: Vec<Complex32> = layout
+                .pilots
+                .iter()
+                .map(|&h| limited(self.received(turn, h)))
+                .collect();
             let energy: f32 = received.iter().map(Complex32::norm_sqr).sum();
             let scale = (2.0 / energy.max(1e-12)).sqrt();
             for class in TileClass::all() {
@@ -101,13 +105,25 @@ impl Folded {
                     grid[bin(h.u, h.v, SHIFTS)] = phase.conj() * value;
                 }
                 fft::forward_square(&mut grid, SHIFTS);
-                let Some((index, value)) = grid.iter().enumerate().max_by(|a, b| a.1.re.total_cmp(&b.1.re)) else {
+                let Some((index, value)) = grid
+                    .iter()
+                    .enumerate()
+                    .max_by(|a, b| a.1.re.total_cmp(&b.1.re))
+                else {
                     continue;
                 };
                 let z = value.re * scale;
                 if best.is_none_or(|b| z > b.z) {
-                    let shift = ((index % SHIFTS) as f64 / SHIFTS as f64, (index / SHIFTS) as f64 / SHIFTS as f64);
-                    best = Some(Alignment { turn, class, shift, z });
+                    let shift = (
+                        (index % SHIFTS) as f64 / SHIFTS as f64,
+                        (index / SHIFTS) as f64 / SHIFTS as f64,
+                    );
+                    best = Some(Alignment {
+                        turn,
+                        class,
+                        shift,
+                        z,
+                    });
                 }
             }
         }
@@ -126,7 +142,10 @@ impl Folded {
         let energy: f32 = values.iter().map(|v| v.1.norm_sqr()).sum();
         let scale = (2.0 / energy.max(1e-12)).sqrt();
         let agreement = |shift: (f64, f64)| -> f32 {
-            let sum: f32 = values.iter().map(|(h, value)| (value * rotation(*h, shift)).re).sum();
+            let sum: f32 = values
+                .iter()
+                .map(|(h, value)| (value * rotation(*h, shift)).re)
+                .sum();
             sum * scale
         };
         let mut reach = 0.5 / SHIFTS as f64;
@@ -153,7 +172,8 @@ impl Folded {
             .payload
             .iter()
             .flat_map(|&h| {
-                let value = limited(self.received(alignment.turn, h) * rotation(h, alignment.shift));
+                let value =
+                    limited(self.received(alignment.turn, h) * rotation(h, alignment.shift));
                 [value.re, value.im]
             })
             .collect()
@@ -168,7 +188,11 @@ impl Folded {
 fn limited(value: Complex32) -> Complex32 {
     const LIMIT: f32 = 3.0;
     let size = value.norm();
-    if size > LIMIT { value * (LIMIT / size) } else { value }
+    if size > LIMIT {
+        value * (LIMIT / size)
+    } else {
+        value
+    }
 }
 
 fn rotation(h: Harmonic, shift: (f64, f64)) -> Complex32 {
@@ -179,7 +203,10 @@ fn rotation(h: Harmonic, shift: (f64, f64)) -> Complex32 {
 
 fn frequency(basis: Matrix, u: i32, v: i32) -> (f64, f64) {
     let (u, v) = (f64::from(u), f64::from(v));
-    (basis[0][0] * u + basis[0][1] * v, basis[1][0] * u + basis[1][1] * v)
+    (
+        basis[0][0] * u + basis[0][1] * v,
+        basis[1][0] * u + basis[1][1] * v,
+    )
 }
 
 /// Adds every pixel to its place in the tile, spread over the four nearest samples.

@@ -63,7 +63,7 @@ impl KeyStream {
     /// Uniform in `0..bound`; the bias of at most 2^-32 * bound does not matter here.
     pub(crate) fn below(&mut self, bound: usize) -> usize {
         let word = u32::from_be_bytes([self.byte(), self.byte(), self.byte(), self.byte()]);
-        (u64::from(word) * bound as u64 >> 32) as usize
+        ((u64::from(word) * bound as u64) >> 32) as usize
     }
 
     /// Fisher-Yates shuffle.

@@ -85,11 +85,6 @@ pub(crate) fn harmonics() -> &'static [Harmonic] {
     })
 }
 
-/// Largest radius in use, in cycles a tile.
-pub(crate) fn outer_radius() -> f64 {
-    harmonics().last().map_or(0.0, |h| h.radius())
-}
-
 /// A keyed assignment of the harmonics.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
@@ -131,7 +126,9 @@ impl Layout {
             })
             .collect();
         let mut stream = key.stream("scramble");
-        let scramble = (0..CODE_BITS).map(|_| if stream.bit() { -1.0 } else { 1.0 }).collect();
+        let scramble = (0..CODE_BITS)
+            .map(|_| if stream.bit() { -1.0 } else { 1.0 })
+            .collect();
         let mut interleave: Vec<usize> = (0..CODE_BITS).collect();
         key.stream("interleave").shuffle(&mut interleave);
         Self {
@@ -165,9 +162,11 @@ impl Layout {
     /// every dimension.
     pub(crate) fn tile(&self, signs: &[f32], class: TileClass, side: usize) -> Vec<f32> {
         let quarter = std::f32::consts::FRAC_1_SQRT_2;
-        let payload = self.payload.iter().enumerate().map(|(i, &h)| {
-            (h, Complex32::new(signs[2 * i], signs[2 * i + 1]) * quarter)
-        });
+        let payload = self
+            .payload
+            .iter()
+            .enumerate()
+            .map(|(i, &h)| (h, Complex32::new(signs[2 * i], signs[2 * i + 1]) * quarter));
         let pilots = self.pilots.iter().zip(&self.pilot_phases[class.index()]);
         let pilots = pilots.map(|(&h, &phase)| (h, phase * PILOT_GAIN));
         let mut spectrum = vec![Complex32::default(); side * side];
@@ -186,4 +185,56 @@ impl Layout {
 pub(crate) fn bin(u: i32, v: i32, side: usize) -> usize {
     let side_i = side as i32;
     (v.rem_euclid(side_i) as usize) * side + u.rem_euclid(side_i) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_set_is_unchanged_by_quarter_turns_and_mirrors() {
+        let all = harmonics();
+        let has = |u: i32, v: i32| {
+            all.iter()
+                .any(|h| (h.u, h.v) == (u, v) || (h.u, h.v) == (-u, -v))
+        };
+        assert!(all.iter().all(|h| has(-h.v, h.u) && has(-h.u, h.v)));
+        assert!(all.len() >= PAYLOAD_HARMONICS + MIN_PILOTS);
+    }
+
+    #[test]
+    fn symbols_come_back_as_soft_bits() {
+        let layout = Layout::new(&WatermarkKey::new([3; 32]));
+        let word: Vec<bool> = (0..CODE_BITS).map(|i| i * i % 7 < 3).collect();
+        let soft = layout.soft_bits(&layout.signs(&word));
+        assert!(
+            word.iter()
+                .zip(&soft)
+                .all(|(&bit, &value)| bit == (value < 0.0))
+        );
+    }
+
+    #[test]
+    fn keys_do_not_share_signs() {
+        let signs = |byte| Layout::new(&WatermarkKey::new([byte; 32])).signs(&[false; CODE_BITS]);
+        let agreement: f32 = signs(1).iter().zip(signs(2)).map(|(a, b)| a * b).sum();
+        assert!(agreement.abs() < 5.0 * (CODE_BITS as f32).sqrt());
+    }
+
+    #[test]
+    fn classes_follow_the_size() {
+        let side = |w, h| TileClass::for_picture(w, h).side();
+        assert_eq!(side(512, 512), 128.0);
+        assert_eq!(side(2048, 2048), 256.0);
+        assert!(side(100, 100) < side(6000, 4000));
+    }
+
+    #[test]
+    fn the_tile_has_unit_power() {
+        let layout = Layout::new(&WatermarkKey::new([9; 32]));
+        let class = TileClass::for_picture(512, 512);
+        let tile = layout.tile(&layout.signs(&[true; CODE_BITS]), class, 128);
+        let power: f32 = tile.iter().map(|v| v * v).sum::<f32>() / tile.len() as f32;
+        assert!((power - 1.0).abs() < 1e-3);
+    }
 }

@@ -1,4 +1,17 @@
 //! Blind, frequency-domain picture watermark: carrier, synchronisation, polar code, detector.
+//!
+//! The mark adds one periodic pattern to luminance. Its energy sits on the harmonics of a square
+//! tile (Kutter, SPIE 3528, 1998), shaped by what the eye tolerates, and carries a 64-bit id
+//! under a CRC-32 and a polar code. The detector needs neither the original nor the id: it finds
+//! the lattice of harmonics in the spectrum in any rotation, scale and mirroring, folds the
+//! picture onto one tile, decodes, and accepts an id only under a proven bound on the
+//! probability that a picture without the mark would have given one.
+//!
+//! Each step can be replaced alone: the carrier (`lattice`), the visibility (`mask`), the
+//! code (`polar`, `message`), the pose (`sync`), the demodulation (`fold`), the test (`bound`).
+//!
+//! Pure: planes of `f32` in, findings out; no files, no clock, no threads.
+
 mod bound;
 mod channel;
 mod detect;
@@ -38,16 +51,21 @@ pub enum WatermarkError {
     #[error("a watermark id is 16 hexadecimal digits, such as 0123456789abcdef")]
     BadPayload,
     /// Fewer than [`MIN_SIDE`] pixels on one side.
-    #[error("the picture is {width} x {height} pixels; a mark needs at least {MIN_SIDE} on each side")]
+    #[error(
+        "the picture is {width} x {height} pixels; a mark needs at least {MIN_SIDE} on each side"
+    )]
     TooSmall {
         /// Width in pixels.
         width: usize,
         /// Height in pixels.
         height: usize,
     },
-    /// The picture hides too little.
-    #[error("the picture is too flat to carry a mark that survives (margin {margin:.1} of {needed:.1})")]
-    TooFlat {
+    /// The mark would not read after re-compression even at the strongest that the PSNR allows.
+    #[error(
+        "the picture leaves no room for a mark that survives re-compression (margin {margin:.1}, \
+         needed {needed:.1}): it is small and busy, or saturated; use a larger version of it"
+    )]
+    NoRoom {
         /// Reached.
         margin: f64,
         /// Asked for.

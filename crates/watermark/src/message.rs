@@ -54,12 +54,18 @@ impl MessageCode {
 
     /// The most likely id whose check agrees, for soft bits that are positive for 0.
     pub(crate) fn decode(&self, soft: &[f32]) -> Option<Payload> {
-        self.polar.decode_list(soft, LIST_SIZE).iter().find_map(|message| {
-            let (id, check) = message.split_at(ID_BITS);
-            let word = |bits: &[bool]| bits.iter().fold(0u64, |sum, &bit| sum << 1 | u64::from(bit));
-            let id = word(id);
-            (word(check) == u64::from(crc32(&id.to_be_bytes()))).then_some(Payload(id))
-        })
+        self.polar
+            .decode_list(soft, LIST_SIZE)
+            .iter()
+            .find_map(|message| {
+                let (id, check) = message.split_at(ID_BITS);
+                let word = |bits: &[bool]| {
+                    bits.iter()
+                        .fold(0u64, |sum, &bit| sum << 1 | u64::from(bit))
+                };
+                let id = word(id);
+                (word(check) == u64::from(crc32(&id.to_be_bytes()))).then_some(Payload(id))
+            })
     }
 }
 
@@ -69,7 +75,11 @@ fn crc32(bytes: &[u8]) -> u32 {
     for &byte in bytes {
         crc ^= u32::from(byte);
         for _ in 0..8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ 0xEDB8_8320 } else { crc >> 1 };
+            crc = if crc & 1 == 1 {
+                crc >> 1 ^ 0xEDB8_8320
+            } else {
+                crc >> 1
+            };
         }
     }
     !crc
@@ -88,7 +98,9 @@ mod tests {
     #[test]
     fn noise_alone_has_no_id() {
         let code = MessageCode::new();
-        let soft: Vec<f32> = (0..1024u32).map(|i| ((i.wrapping_mul(2_654_435_761) >> 16) as f32 / 32768.0) - 1.0).collect();
+        let soft: Vec<f32> = (0..1024u32)
+            .map(|i| ((i.wrapping_mul(2_654_435_761) >> 16) as f32 / 32768.0) - 1.0)
+            .collect();
         assert_eq!(code.decode(&soft), None);
     }
 

@@ -86,8 +86,8 @@ impl Plane {
             }
             // A source row feeds the one or two output rows that it overlaps.
             let first = y * height / self.height;
-            for target in first..(first + 2).min(height) {
-                let weight = rows[target].weight(y);
+            for (target, span) in rows.iter().enumerate().skip(first).take(2) {
+                let weight = span.weight(y);
                 if weight > 0.0 {
                     let line = &mut out.data[target * width..][..width];
                     for (o, n) in line.iter_mut().zip(&narrow) {
@@ -125,7 +125,10 @@ impl Plane {
         for y in 0..h {
             let line = &mut self.data[y * w..][..w];
             line.iter_mut().zip(&sum).for_each(|(o, s)| *o = s * scale);
-            let (enter, leave) = (row((y + radius + 1) as isize), row(y as isize - radius as isize));
+            let (enter, leave) = (
+                row((y + radius + 1) as isize),
+                row(y as isize - radius as isize),
+            );
             for ((s, e), l) in sum.iter_mut().zip(enter).zip(leave) {
                 *s += e - l;
             }
@@ -205,7 +208,9 @@ mod tests {
     use super::*;
 
     fn ramp(width: usize, height: usize) -> Plane {
-        let data = (0..width * height).map(|i| (i % width) as f32 + 3.0 * (i / width) as f32).collect();
+        let data = (0..width * height)
+            .map(|i| (i % width) as f32 + 3.0 * (i / width) as f32)
+            .collect();
         Plane::new(width, height, data).unwrap()
     }
 
@@ -213,7 +218,8 @@ mod tests {
     fn area_resize_keeps_the_mean() {
         let plane = ramp(97, 61);
         let small = plane.area_resized(31, 20);
-        let mean = |p: &Plane| p.data.iter().map(|&v| f64::from(v)).sum::<f64>() / p.data.len() as f64;
+        let mean =
+            |p: &Plane| p.data.iter().map(|&v| f64::from(v)).sum::<f64>() / p.data.len() as f64;
         assert!((mean(&plane) - mean(&small)).abs() < 1e-3);
     }
 

@@ -107,7 +107,7 @@ struct Path {
 
 /// Start of level `depth` in the flattened tree buffers.
 const fn offset(depth: usize) -> usize {
-    2 * CODE_BITS - (2 * CODE_BITS >> depth)
+    2 * CODE_BITS - ((2 * CODE_BITS) >> depth)
 }
 
 struct ListDecoder {
@@ -182,7 +182,10 @@ impl ListDecoder {
         for choice in &choices {
             uses[choice.1] += 1;
         }
-        let mut old: Vec<Option<Path>> = std::mem::take(&mut self.paths).into_iter().map(Some).collect();
+        let mut old: Vec<Option<Path>> = std::mem::take(&mut self.paths)
+            .into_iter()
+            .map(Some)
+            .collect();
         for (metric, number, bit) in choices {
             uses[number] -= 1;
             let taken = if uses[number] == 0 {
@@ -207,11 +210,10 @@ impl ListDecoder {
             let mut position = index;
             // A right child completes its parent; the first left child on the way up stores.
             while position & 1 == 1 {
-                let left = &path.left[offset(depth)..][..width];
-                for i in 0..width {
-                    let right_bit = path.carry[i];
-                    path.carry[i] = left[i] ^ right_bit;
-                    path.carry[width + i] = right_bit;
+                let (sums, rest) = path.carry.split_at_mut(width);
+                rest[..width].copy_from_slice(sums);
+                for (sum, left) in sums.iter_mut().zip(&path.left[offset(depth)..]) {
+                    *sum ^= left;
                 }
                 depth -= 1;
                 width *= 2;

@@ -122,7 +122,11 @@ impl Spectrum {
 fn padded_side(longest: usize) -> usize {
     let wanted = (longest * 3 / 2).max(256);
     let power = wanted.next_power_of_two();
-    if wanted <= power / 4 * 3 { power / 4 * 3 } else { power }
+    if wanted <= power / 4 * 3 {
+        power / 4 * 3
+    } else {
+        power
+    }
 }
 
 /// Natural logarithm to about 1e-4, several times faster than the library's.
@@ -155,11 +159,16 @@ mod tests {
         let (w, h) = (200, 180);
         let (fx, fy) = (0.1013, -0.0621);
         let data = (0..w * h)
-            .map(|i| (std::f64::consts::TAU * (fx * (i % w) as f64 + fy * (i / w) as f64)).cos() as f32)
+            .map(|i| {
+                (std::f64::consts::TAU * (fx * (i % w) as f64 + fy * (i / w) as f64)).cos() as f32
+            })
             .collect();
         let spectrum = Spectrum::of(&Plane::new(w, h, data).unwrap());
         let side = spectrum.side() as f64;
         let (kx, ky, _) = spectrum.peak_near(fx * side + 1.0, fy * side - 1.0, 2);
-        assert!((kx - fx * side).abs() < 0.1 && (ky - fy * side).abs() < 0.1, "{kx} {ky}");
+        assert!(
+            (kx - fx * side).abs() < 0.1 && (ky - fy * side).abs() < 0.1,
+            "{kx} {ky}"
+        );
     }
 }

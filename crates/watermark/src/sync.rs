@@ -40,27 +40,23 @@ fn lowest() -> f64 {
     f64::from(INNER_RADIUS) / LARGEST_TILE
 }
 
-/// A lattice found in the spectrum: harmonic `h` lies at frequency `basis * h`, in cycles a pixel.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Lattice {
-    pub(crate) basis: Matrix,
-    /// Standard deviations above the mean of all angles at that scale.
-    pub(crate) score: f32,
-}
-
 /// The conjugate transform of the lattice's log-polar picture.
 fn template() -> &'static [Complex32] {
     static TEMPLATE: OnceLock<Vec<Complex32>> = OnceLock::new();
     TEMPLATE.get_or_init(|| {
         let mut map = vec![0.0f32; ANGLES * RADII];
         for h in harmonics() {
-            let angle = f64::from(h.v).atan2(f64::from(h.u)).rem_euclid(std::f64::consts::FRAC_PI_2);
+            let angle = f64::from(h.v)
+                .atan2(f64::from(h.u))
+                .rem_euclid(std::f64::consts::FRAC_PI_2);
             let column = (h.radius() / f64::from(INNER_RADIUS)).ln() / step();
             let row = angle / step();
             splat(&mut map, row, column);
         }
         let mut spectrum = fft::forward_real(&mut map, RADII, ANGLES);
-        spectrum.iter_mut().for_each(|c| *c = c.conj());
+        for value in &mut spectrum {
+            *value = value.conj();
+        }
         spectrum
     })
 }
@@ -94,8 +90,9 @@ fn log_polar(spectrum: &Spectrum) -> Vec<f32> {
     map
 }
 
-/// The best poses of the lattice, strongest first, refined.
-pub(crate) fn find_lattices(spectrum: &Spectrum) -> Vec<Lattice> {
+/// The best poses of the lattice, strongest first, refined. Under a basis, harmonic `h` lies at
+/// frequency `basis * h`, in cycles a pixel.
+pub(crate) fn find_lattices(spectrum: &Spectrum) -> Vec<Matrix> {
     let mut map = log_polar(spectrum);
     let mut product = fft::forward_real(&mut map, RADII, ANGLES);
     for (value, other) in product.iter_mut().zip(template()) {
@@ -107,14 +104,11 @@ pub(crate) fn find_lattices(spectrum: &Spectrum) -> Vec<Lattice> {
     standardise(&mut scores, shifts);
     local_maxima(&scores, shifts)
         .into_iter()
-        .map(|(row, column, score)| {
+        .map(|(row, column, _)| {
             let unit = lowest() / f64::from(INNER_RADIUS) * (column as f64 * step()).exp();
             let (sin, cos) = (row as f64 * step()).sin_cos();
             let basis = [[unit * cos, -unit * sin], [unit * sin, unit * cos]];
-            Lattice {
-                basis: refined(spectrum, basis),
-                score,
-            }
+            refined(spectrum, basis)
         })
         .collect()
 }
@@ -125,9 +119,13 @@ pub(crate) fn find_lattices(spectrum: &Spectrum) -> Vec<Lattice> {
 fn standardise(scores: &mut [f32], shifts: usize) {
     let moments: Vec<(f32, f32)> = (0..shifts)
         .map(|column| {
-            let mut values: Vec<f32> = (0..ANGLES).map(|row| scores[row * RADII + column]).collect();
+            let mut values: Vec<f32> = (0..ANGLES)
+                .map(|row| scores[row * RADII + column])
+                .collect();
             let middle = *values.select_nth_unstable_by(ANGLES / 2, f32::total_cmp).1;
-            let low = *values.select_nth_unstable_by(ANGLES * 16 / 100, f32::total_cmp).1;
+            let low = *values
+                .select_nth_unstable_by(ANGLES * 16 / 100, f32::total_cmp)
+                .1;
             (middle, (middle - low).max(1e-6))
         })
         .collect();
