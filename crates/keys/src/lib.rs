@@ -1,0 +1,45 @@
+//! Key roles, key files and the local C2PA certificate chain.
+//!
+//! One folder holds every key of an installation, each role apart:
+//!
+//! | role | algorithm | files |
+//! |---|---|---|
+//! | root authority | Ed25519, X.509 | `root-ca.key.pem`, `root-ca.cert.pem` |
+//! | issuing authority | Ed25519, X.509 | `issuing-ca.key.pem`, `issuing-ca.cert.pem` |
+//! | claim signer | Ed25519, X.509 | `signer.key.pem`, `signer.cert.pem` |
+//! | ledger | Ed25519 note key (C2SP signed-note) | `ledger.key.pem`, `ledger.vkey` |
+//! | watermark | 32 random bytes | `watermark.key.pem` |
+//!
+//! `keys.json` beside them holds public facts only. Private files are PKCS#8 PEM (RFC 5208,
+//! RFC 8410), encrypted with PBES2 (RFC 8018: scrypt and AES-256-CBC) when a passphrase is given,
+//! so OpenSSL reads them. The folder is mode 0700, private files 0600.
+//!
+//! The chain is local: it is on no public trust list, and a reader trusts it only when it is
+//! given [`KeyStore::root_certificate_pem`] as an anchor. Its certificates follow the claim
+//! signing profile of the C2PA conformance programme, so that a listed authority can take over
+//! later without a change of format.
+//!
+//! There is no clock inside: every time is a parameter, in seconds since 1970-01-01T00:00:00Z.
+
+mod certificate;
+mod check;
+mod error;
+mod files;
+mod init;
+mod note;
+mod passphrase;
+mod sealed;
+mod signer;
+mod store;
+
+pub use check::{Finding, Severity, check};
+pub use error::KeysError;
+pub use files::{
+    CLAIM_CERTIFICATE_FILE, FACTS_FILE, ISSUING_CERTIFICATE_FILE, ROOT_CERTIFICATE_FILE, Role,
+    VERIFIER_KEY_FILE,
+};
+pub use init::InitOptions;
+pub use note::LedgerSigner;
+pub use passphrase::Passphrase;
+pub use signer::{ClaimSigner, KeyId};
+pub use store::{CertificateFacts, KeyFacts, KeyStore, LedgerFacts, describe};

@@ -1,0 +1,146 @@
+//! What can go wrong, told so that a person can act.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use colophon_tlog::{CheckpointError, TlogProofError};
+use rusqlite::ErrorCode;
+
+use crate::record::RecordError;
+
+/// A ledger operation that failed. Cloneable, because one failed commit answers a whole group of callers.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// The record breaks a limit or contradicts itself; nothing was written.
+    #[error("the record cannot be entered: {0}")]
+    InvalidRecord(#[from] RecordError),
+    /// The operating system refused.
+    #[error("{doing} {path}: {message}", path = .path.display())]
+    Io {
+        /// What was tried.
+        doing: &'static str,
+        /// Where.
+        path: PathBuf,
+        /// What the system said.
+        message: String,
+    },
+    /// No space left; nothing was acknowledged.
+    #[error("the disk is full ({path}): free some space and try again; no acknowledged record is lost", path = .path.display())]
+    DiskFull {
+        /// Where.
+        path: PathBuf,
+    },
+    /// The database failed for a reason other than damage.
+    #[error("the ledger database: {0}")]
+    Database(String),
+    /// Stored data is not what it should be.
+    #[error(
+        "the ledger is damaged: {0}; run `colophon ledger fsck` to see all of it, then restore the ledger folder from a backup"
+    )]
+    Damaged(String),
+    /// Another process held the ledger for too long.
+    #[error("another process is writing to this ledger; waited {} s: try again when it is done", .0.as_secs())]
+    Busy(Duration),
+    /// There is no ledger in the folder.
+    #[error("there is no ledger in {path}", path = .0.display())]
+    NotFound(PathBuf),
+    /// The folder cannot be written to, and the database needs it.
+    #[error("the ledger in {path} was not closed cleanly and its folder is read-only: open it once where it can be written to", path = .0.display())]
+    NeedsRecovery(PathBuf),
+    /// The folder does not let us write.
+    #[error("the ledger folder {path} cannot be written to: check its owner and permissions, or use another home", path = .0.display())]
+    NotWritable(PathBuf),
+    /// The ledger was opened for reading only.
+    #[error("the ledger is open for reading only")]
+    ReadOnly,
+    /// The ledger belongs to another key or log.
+    #[error("the ledger was not signed by this key: {0}")]
+    WrongKey(CheckpointError),
+    /// Origin and key name differ.
+    #[error("the ledger's origin {origin:?} must be the name of its key, {key:?}")]
+    Origin {
+        /// Origin asked for.
+        origin: String,
+        /// Name of the signer's key.
+        key: String,
+    },
+    /// Not a ledger, or one of a later version.
+    #[error(
+        "the database is not a ledger this version understands (format {0}): use the version that made it"
+    )]
+    Version(i64),
+    /// There is no such entry.
+    #[error("the ledger has no entry {0}")]
+    NoEntry(u64),
+    /// The entry's inclusion could not be proven.
+    #[error("entry {index} cannot be proven: {reason}")]
+    Unproven {
+        /// The entry.
+        index: u64,
+        /// Why.
+        reason: Unproven,
+    },
+    /// A proof file that cannot be believed.
+    #[error(transparent)]
+    Proof(#[from] TlogProofError),
+    /// The checkpoint could not be signed.
+    #[error("the new checkpoint could not be signed: {0}")]
+    Sign(CheckpointError),
+    /// The system gave no random numbers.
+    #[error("the system gave no random numbers: {0}")]
+    Random(String),
+    /// An earlier failure stopped the writer; whether the records of that moment were entered shows on reopening.
+    #[error("the ledger stopped writing after a failure; open it again to recover: {0}")]
+    WriterStopped(Box<LedgerError>),
+}
+
+/// Why an entry is not proven.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Unproven {
+    /// The published checkpoint is missing, altered or signed by another key.
+    #[error("the published checkpoint: {0}")]
+    Checkpoint(String),
+    /// The checkpoint does not reach to the entry.
+    #[error("the published checkpoint covers only {0} entries")]
+    NotCovered(u64),
+    /// A tile is missing or unreadable.
+    #[error("{0}")]
+    Tile(String),
+    /// Leaf, tiles and checkpoint do not agree.
+    #[error(
+        "the entry is not the one that the signed checkpoint covers: entry or hash tile was altered"
+    )]
+    Mismatch,
+    /// A database row contradicts the leaf.
+    #[error("the database row was altered: {0}")]
+    Row(&'static str),
+}
+
+impl LedgerError {
+    pub(crate) fn io(doing: &'static str, path: &Path, error: &io::Error) -> Self {
+        let path = path.to_owned();
+        match error.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
+            _ => Self::Io {
+                doing,
+                path,
+                message: error.to_string(),
+            },
+        }
+    }
+
+    pub(crate) fn database(path: &Path, error: &rusqlite::Error) -> Self {
+        match error.sqlite_error_code() {
+            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+                Self::Damaged(format!("database file {}: {error}", path.display()))
+            }
+            Some(ErrorCode::DiskFull) => Self::DiskFull {
+                path: path.to_owned(),
+            },
+            _ => Self::Database(error.to_string()),
+        }
+    }
+}

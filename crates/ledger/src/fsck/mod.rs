@@ -1,0 +1,361 @@
+//! Re-deriving a whole ledger: every problem is named, with the entry or file and what is wrong.
+
+mod log;
+mod rows;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::path::Path;
+use std::time::Duration;
+
+use colophon_tlog::{Checkpoint, VerifierKey};
+
+use crate::db::{Db, is_writable};
+use crate::error::LedgerError;
+use crate::files::Files;
+use crate::journal::Journal;
+use crate::pagesum;
+
+/// Most problems listed one by one.
+const MAX_PROBLEMS: usize = 10_000;
+/// How long to wait for a writer.
+const LOCK_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// What sort of thing is wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ProblemKind {
+    /// The database file is missing, damaged, or not laid out as it was made.
+    Database,
+    /// A page of the database file is not as the ledger wrote it.
+    DatabasePage,
+    /// The published checkpoint file: missing, altered, or wrongly signed.
+    Checkpoint,
+    /// The checkpoint in the database: missing, altered, or wrongly signed.
+    CommittedCheckpoint,
+    /// The two checkpoints, or the entries and the signed root, contradict each other.
+    Root,
+    /// A write was interrupted and not yet finished; opening the ledger for writing finishes it.
+    Interrupted,
+    /// An entry's row is gone.
+    RowRemoved,
+    /// A row that belongs to no entry.
+    RowAdded,
+    /// A row's leaf is not the one that was entered.
+    RowChanged,
+    /// A row holds the leaf of another entry.
+    RowMoved,
+    /// An index column contradicts the leaf.
+    Column,
+    /// The private part or its commitments: missing or altered.
+    Private,
+    /// The manifest: missing or altered.
+    Manifest,
+    /// An entry in an entry bundle is not the one that was entered.
+    BundleEntry,
+    /// A hash tile holds a wrong hash.
+    TileHash,
+    /// A tile or bundle file is cut off or too long.
+    TileFile,
+    /// A tile or bundle file is missing.
+    FileMissing,
+    /// A file that does not belong to the log.
+    FileUnexpected,
+}
+
+/// One thing that is wrong.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Problem {
+    /// The sort.
+    pub kind: ProblemKind,
+    /// The entry concerned.
+    pub index: Option<u64>,
+    /// The file concerned, relative to the ledger's folder.
+    pub file: Option<String>,
+    /// What is wrong, for people.
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.index, &self.file) {
+            (Some(index), Some(file)) => write!(f, "entry {index}, {file}: {}", self.what),
+            (Some(index), None) => write!(f, "entry {index}: {}", self.what),
+            (None, Some(file)) => write!(f, "{file}: {}", self.what),
+            (None, None) => f.write_str(&self.what),
+        }
+    }
+}
+
+/// The outcome of [`fsck`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FsckReport {
+    /// Size of the newest believable checkpoint, `None` when there is none.
+    pub tree_size: Option<u64>,
+    /// Entries examined.
+    pub entries: u64,
+    /// Tile and bundle files examined.
+    pub files: u64,
+    /// What is wrong, at most 10,000.
+    pub problems: Vec<Problem>,
+    /// Further problems not listed.
+    pub omitted: u64,
+}
+
+impl FsckReport {
+    /// Whether nothing is wrong.
+    pub fn is_sound(&self) -> bool {
+        self.problems.is_empty()
+    }
+
+    fn add(
+        &mut self,
+        kind: ProblemKind,
+        index: Option<u64>,
+        file: Option<&str>,
+        what: impl Into<String>,
+    ) {
+        if self.problems.len() < MAX_PROBLEMS {
+            self.problems.push(Problem {
+                kind,
+                index,
+                file: file.map(str::to_owned),
+                what: what.into(),
+            });
+        } else {
+            self.omitted += 1;
+        }
+    }
+}
+
+/// Re-derives the ledger in `dir`: the root from the entries, then every tile, both checkpoints, every database row
+/// and column, commitment and manifest. Changes nothing; writers wait meanwhile.
+///
+/// # Errors
+/// Only when the ledger cannot be examined at all: [`LedgerError::NotFound`], [`LedgerError::Busy`],
+/// [`LedgerError::NeedsRecovery`]. Everything else is a problem in the report.
+pub fn fsck(dir: &Path, key: &VerifierKey) -> Result<FsckReport, LedgerError> {
+    let files = Files::new(dir);
+    if !files.database().exists() && files.read_checkpoint()?.is_none() {
+        return Err(LedgerError::NotFound(dir.to_owned()));
+    }
+    let _lock = match files.lock(LOCK_TIMEOUT) {
+        Err(LedgerError::Io { .. }) if !is_writable(dir) => None,
+        lock => Some(lock?),
+    };
+    let mut check = Check {
+        db: None,
+        files,
+        key,
+        report: FsckReport::default(),
+        seen: HashSet::new(),
+    };
+    check.open_database()?;
+    let trusted = check.checkpoints();
+    check.journal();
+    check.report.tree_size = trusted.as_ref().map(|checkpoint| checkpoint.size.0);
+    check.log(trusted.as_ref())?;
+    Ok(check.report)
+}
+
+struct Check<'a> {
+    files: Files,
+    key: &'a VerifierKey,
+    db: Option<Db>,
+    report: FsckReport,
+    /// Tile and bundle files already examined.
+    seen: HashSet<String>,
+}
+
+impl Check<'_> {
+    fn open_database(&mut self) -> Result<(), LedgerError> {
+        match Db::open_reader(&self.files) {
+            Ok(db) => {
+                match db.integrity() {
+                    Ok(findings) => {
+                        for finding in findings {
+                            self.report.add(
+                                ProblemKind::Database,
+                                None,
+                                Some(Files::DATABASE),
+                                finding,
+                            );
+                        }
+                    }
+                    Err(error) => self.database_problem(&error),
+                }
+                self.db = Some(db);
+                self.pages();
+                Ok(())
+            }
+            Err(error @ (LedgerError::NeedsRecovery(_) | LedgerError::Busy(_))) => Err(error),
+            Err(LedgerError::NotFound(_)) => {
+                self.report.add(
+                    ProblemKind::Database,
+                    None,
+                    Some(Files::DATABASE),
+                    "the file is missing",
+                );
+                Ok(())
+            }
+            Err(error) => {
+                self.database_problem(&error);
+                self.pages();
+                Ok(())
+            }
+        }
+    }
+
+    fn pages(&mut self) {
+        match pagesum::verify(&self.files) {
+            Ok(findings) => {
+                for finding in findings {
+                    self.report.add(
+                        ProblemKind::DatabasePage,
+                        None,
+                        Some(Files::DATABASE),
+                        finding,
+                    );
+                }
+            }
+            Err(error) => self.database_problem(&error),
+        }
+    }
+
+    fn database_problem(&mut self, error: &LedgerError) {
+        self.report.add(
+            ProblemKind::Database,
+            None,
+            Some(Files::DATABASE),
+            error.to_string(),
+        );
+    }
+
+    /// Examines both checkpoints and returns the one to measure the log by: the newest that is well signed.
+    fn checkpoints(&mut self) -> Option<Checkpoint> {
+        let published = self.published();
+        let committed = self.committed();
+        let (Some(published), Some(committed)) = (&published, &committed) else {
+            return published.or(committed);
+        };
+        if published.size == committed.size && published.root != committed.root {
+            self.report.add(
+                ProblemKind::Root,
+                None,
+                None,
+                format!(
+                    "two signed checkpoints of {} entries have different roots: the log was forked",
+                    published.size
+                ),
+            );
+        }
+        if published.size > committed.size {
+            self.report.add(
+                ProblemKind::Root,
+                None,
+                None,
+                format!(
+                    "the database knows {} entries, but {} were published: the database was set back",
+                    committed.size, published.size
+                ),
+            );
+        }
+        let waiting = self
+            .files
+            .journal()
+            .metadata()
+            .is_ok_and(|metadata| metadata.len() > 0);
+        if published.size < committed.size && !waiting {
+            self.report.add(
+                ProblemKind::Root,
+                None,
+                Some(Files::CHECKPOINT),
+                format!(
+                    "an old checkpoint: it covers {} of {} entries",
+                    published.size, committed.size
+                ),
+            );
+        }
+        Some(if committed.size > published.size {
+            committed.clone()
+        } else {
+            published.clone()
+        })
+    }
+
+    fn published(&mut self) -> Option<Checkpoint> {
+        let note = match self.files.read_checkpoint() {
+            Ok(Some(note)) => note,
+            Ok(None) => {
+                self.report.add(
+                    ProblemKind::Checkpoint,
+                    None,
+                    Some(Files::CHECKPOINT),
+                    "the file is missing",
+                );
+                return None;
+            }
+            Err(error) => {
+                self.report.add(
+                    ProblemKind::Checkpoint,
+                    None,
+                    Some(Files::CHECKPOINT),
+                    error.to_string(),
+                );
+                return None;
+            }
+        };
+        match Checkpoint::open(&note, self.key) {
+            Ok(checkpoint) => Some(checkpoint),
+            Err(error) => {
+                self.report.add(
+                    ProblemKind::Checkpoint,
+                    None,
+                    Some(Files::CHECKPOINT),
+                    error.to_string(),
+                );
+                None
+            }
+        }
+    }
+
+    fn committed(&mut self) -> Option<Checkpoint> {
+        let what = match self.db.as_ref()?.checkpoint() {
+            Ok(Some(row)) => match Checkpoint::open(&row.note, self.key) {
+                Ok(checkpoint) if checkpoint.size.0 == row.size => return Some(checkpoint),
+                Ok(checkpoint) => format!(
+                    "its row says {} entries, its note {}",
+                    row.size, checkpoint.size
+                ),
+                Err(error) => error.to_string(),
+            },
+            Ok(None) => "there is none".to_owned(),
+            Err(error) => error.to_string(),
+        };
+        let what = format!("the checkpoint in the database: {what}");
+        self.report.add(
+            ProblemKind::CommittedCheckpoint,
+            None,
+            Some(Files::DATABASE),
+            what,
+        );
+        None
+    }
+
+    fn journal(&mut self) {
+        let waiting = self
+            .files
+            .journal()
+            .metadata()
+            .map_or(0, |metadata| metadata.len());
+        if waiting > 0 {
+            let bundles = Journal::read(&self.files).map_or(0, |bundles| bundles.len());
+            self.report.add(
+                ProblemKind::Interrupted,
+                None,
+                Some("staged"),
+                format!("an interrupted write of {bundles} groups waits; opening the ledger for writing finishes it"),
+            );
+        }
+    }
+}

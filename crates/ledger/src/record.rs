@@ -1,0 +1,435 @@
+//! Records: what the caller brings, the public leaf, the private part, and the commitments between them.
+
+use colophon_tlog::{Hash, leaf_hash};
+use sha2::{Digest, Sha256};
+
+use crate::cbor::{Decoder, Encoder, Malformed};
+use crate::error::LedgerError;
+
+const LEAF_TYPE: &str = "colophon.record";
+const PRIVATE_TYPE: &str = "colophon.private";
+const VERSION: u64 = 1;
+/// Domain separators of the commitments `SHA-256(domain || salt || value)`.
+const WATERMARK_DOMAIN: &[u8] = b"colophon.commitment.watermark-id.1\0";
+const PRIVATE_DOMAIN: &[u8] = b"colophon.commitment.private.1\0";
+
+/// Longest name, source type or manifest id in bytes; keeps every leaf far below the log's 65,535.
+const MAX_PUBLIC_TEXT: usize = 1_024;
+const MAX_PRIVATE_TEXT: usize = 1 << 20;
+const MAX_SKETCH: usize = 1 << 16;
+const MAX_MANIFEST: usize = 64 << 20;
+
+/// How the picture came to be issued.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Kind {
+    /// Made by a model in the same run.
+    Generate,
+    /// An existing picture was stamped.
+    Stamp,
+}
+
+/// A program or model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Agent {
+    /// Its name, at most 1,024 bytes.
+    pub name: String,
+    /// Its version, at most 1,024 bytes.
+    pub version: Option<String>,
+}
+
+/// One issued picture, as the caller hands it in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewRecord {
+    /// Unix seconds, UTC.
+    pub issued_at: i64,
+    /// How it came to be.
+    pub kind: Kind,
+    /// The model or program that made the picture.
+    pub generator: Option<Agent>,
+    /// IPTC digital source type.
+    pub source_type: String,
+    /// The id in the pixels; `None` for a picture issued unmarked.
+    pub watermark_id: Option<u64>,
+    /// 256-bit perceptual hash (private).
+    pub fingerprint: Option<[u8; 32]>,
+    /// Small picture for registration, at most 64 KiB (private).
+    pub sketch: Option<Vec<u8>>,
+    /// SHA-256 of the issued file.
+    pub asset_sha256: [u8; 32],
+    /// SHA-256 of `manifest`.
+    pub manifest_sha256: [u8; 32],
+    /// The manifest's identifier, at most 1,024 bytes.
+    pub manifest_id: String,
+    /// The manifest's bytes, at most 64 MiB, kept so that a stripped picture gets them back.
+    pub manifest: Vec<u8>,
+    /// Id of the key that signed the manifest.
+    pub signer_key_id: [u8; 32],
+    /// SHA-256 of the policy in force.
+    pub policy_hash: [u8; 32],
+    /// Width of the issued picture in pixels.
+    pub width: u32,
+    /// Height of the issued picture in pixels.
+    pub height: u32,
+    /// Title, at most 1 MiB (private).
+    pub title: Option<String>,
+    /// Prompt, at most 1 MiB (private).
+    pub prompt: Option<String>,
+    /// Why the picture carries no mark (private); only for a record without `watermark_id`.
+    pub unmarked_reason: Option<String>,
+}
+
+/// A record that cannot be entered, or leaf bytes that are no record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// A field is longer than its limit.
+    #[error("{field} is longer than {limit} bytes")]
+    TooLong {
+        /// Which.
+        field: &'static str,
+        /// Its limit in bytes.
+        limit: usize,
+    },
+    /// The hash does not belong to the manifest.
+    #[error("manifest_sha256 is not the hash of the manifest")]
+    ManifestHash,
+    /// A marked record with a reason for being unmarked.
+    #[error("a record with a watermark id cannot have a reason for being unmarked")]
+    MarkedAndUnmarked,
+    /// Not the deterministic CBOR of a known type and version.
+    #[error("not a record of a known type and version in deterministic CBOR")]
+    Malformed,
+}
+
+impl From<Malformed> for RecordError {
+    fn from(_: Malformed) -> Self {
+        Self::Malformed
+    }
+}
+
+/// The public leaf: facts and commitments, nothing personal.
+///
+/// Encoded as the CBOR array `["colophon.record", 1, issued_at, kind, generator, source_type, asset, manifest,
+/// manifest_id, signer, policy, width, height, watermark_commitment, private_commitment]` in deterministic form;
+/// `generator` is null or `[name, version or null]`, `kind` 1 for generate and 2 for stamp.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicRecord {
+    /// Unix seconds, UTC.
+    pub issued_at: i64,
+    /// How it came to be.
+    pub kind: Kind,
+    /// The model or program that made the picture.
+    pub generator: Option<Agent>,
+    /// IPTC digital source type.
+    pub source_type: String,
+    /// SHA-256 of the issued file.
+    pub asset_sha256: [u8; 32],
+    /// SHA-256 of the manifest's bytes.
+    pub manifest_sha256: [u8; 32],
+    /// The manifest's identifier.
+    pub manifest_id: String,
+    /// Id of the key that signed the manifest.
+    pub signer_key_id: [u8; 32],
+    /// SHA-256 of the policy in force.
+    pub policy_hash: [u8; 32],
+    /// Width in pixels.
+    pub width: u32,
+    /// Height in pixels.
+    pub height: u32,
+    /// `SHA-256("colophon.commitment.watermark-id.1\0" || salt || id as 8 bytes big-endian)`; `None` says that the
+    /// picture was issued unmarked.
+    pub watermark_commitment: Option<[u8; 32]>,
+    /// `SHA-256("colophon.commitment.private.1\0" || salt || private part)`.
+    pub private_commitment: [u8; 32],
+}
+
+impl PublicRecord {
+    /// Whether the picture was issued with a watermark.
+    pub fn is_marked(&self) -> bool {
+        self.watermark_commitment.is_some()
+    }
+
+    /// The leaf's bytes.
+    pub fn encode(&self) -> Vec<u8> {
+        let mut out = Encoder::default();
+        out.array(15)
+            .text(LEAF_TYPE)
+            .uint(VERSION)
+            .int(self.issued_at);
+        out.uint(match self.kind {
+            Kind::Generate => 1,
+            Kind::Stamp => 2,
+        });
+        out.optional(self.generator.as_ref(), |out, agent| {
+            out.array(2)
+                .text(&agent.name)
+                .optional(agent.version.as_deref(), Encoder::text)
+        });
+        out.text(&self.source_type)
+            .bytes(&self.asset_sha256)
+            .bytes(&self.manifest_sha256)
+            .text(&self.manifest_id);
+        out.bytes(&self.signer_key_id).bytes(&self.policy_hash);
+        out.uint(u64::from(self.width)).uint(u64::from(self.height));
+        out.optional(self.watermark_commitment.as_ref(), |out, hash| {
+            out.bytes(hash)
+        })
+        .bytes(&self.private_commitment);
+        out.finish()
+    }
+
+    /// Reads leaf bytes; every form but the one [`PublicRecord::encode`] writes is refused.
+    ///
+    /// # Errors
+    /// [`RecordError::Malformed`].
+    pub fn decode(leaf: &[u8]) -> Result<Self, RecordError> {
+        let mut input = Decoder::new(leaf);
+        input.array(15)?;
+        if input.text()? != LEAF_TYPE || input.uint()? != VERSION {
+            return Err(RecordError::Malformed);
+        }
+        let record = Self {
+            issued_at: input.int()?,
+            kind: match input.uint()? {
+                1 => Kind::Generate,
+                2 => Kind::Stamp,
+                _ => return Err(RecordError::Malformed),
+            },
+            generator: input.optional(|input| {
+                input.array(2)?;
+                Ok(Agent {
+                    name: input.text()?,
+                    version: input.optional(Decoder::text)?,
+                })
+            })?,
+            source_type: input.text()?,
+            asset_sha256: input.hash()?,
+            manifest_sha256: input.hash()?,
+            manifest_id: input.text()?,
+            signer_key_id: input.hash()?,
+            policy_hash: input.hash()?,
+            width: pixels(&mut input)?,
+            height: pixels(&mut input)?,
+            watermark_commitment: input.optional(Decoder::hash)?,
+            private_commitment: input.hash()?,
+        };
+        input.finish()?;
+        Ok(record)
+    }
+}
+
+fn pixels(input: &mut Decoder<'_>) -> Result<u32, Malformed> {
+    u32::try_from(input.uint()?).map_err(|_| Malformed)
+}
+
+/// The part of a record that never enters the log and can be erased.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct PrivatePart {
+    /// The id in the pixels.
+    pub watermark_id: Option<u64>,
+    /// 256-bit perceptual hash.
+    pub fingerprint: Option<[u8; 32]>,
+    /// Small picture for registration.
+    pub sketch: Option<Vec<u8>>,
+    /// Title.
+    pub title: Option<String>,
+    /// Prompt.
+    pub prompt: Option<String>,
+    /// Why the picture carries no mark.
+    pub unmarked_reason: Option<String>,
+}
+
+/// The private part as the database keeps it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct PrivateRow {
+    pub watermark_id: Option<u64>,
+    pub watermark_salt: Option<[u8; 32]>,
+    /// Copy of the fingerprint in `body`, for the search.
+    pub fingerprint: Option<[u8; 32]>,
+    pub salt: [u8; 32],
+    pub body: Vec<u8>,
+}
+
+impl PrivateRow {
+    /// Opens the row, checking every column against the commitments of the leaf.
+    pub fn open(&self, leaf: &PublicRecord) -> Result<PrivatePart, &'static str> {
+        if commitment(PRIVATE_DOMAIN, &self.salt, &self.body) != leaf.private_commitment {
+            return Err("its private part does not match the commitment in the log");
+        }
+        let watermark = match (self.watermark_id, self.watermark_salt) {
+            (Some(id), Some(salt)) => Some(commitment(WATERMARK_DOMAIN, &salt, &id.to_be_bytes())),
+            (None, None) => None,
+            _ => return Err("its watermark id stands without its salt, or the reverse"),
+        };
+        if watermark != leaf.watermark_commitment {
+            return Err("its watermark id does not match the commitment in the log");
+        }
+        let part = decode_private(&self.body, self.watermark_id)
+            .map_err(|_| "its private part cannot be read")?;
+        if part.fingerprint == self.fingerprint {
+            Ok(part)
+        } else {
+            Err("its fingerprint column differs from its private part")
+        }
+    }
+}
+
+fn encode_private(record: &NewRecord) -> Vec<u8> {
+    let mut out = Encoder::default();
+    out.array(7).text(PRIVATE_TYPE).uint(VERSION);
+    out.optional(record.title.as_deref(), Encoder::text);
+    out.optional(record.prompt.as_deref(), Encoder::text);
+    out.optional(record.fingerprint.as_ref(), |out, hash| out.bytes(hash));
+    out.optional(record.sketch.as_deref(), Encoder::bytes);
+    out.optional(record.unmarked_reason.as_deref(), Encoder::text);
+    out.finish()
+}
+
+fn decode_private(body: &[u8], watermark_id: Option<u64>) -> Result<PrivatePart, Malformed> {
+    let mut input = Decoder::new(body);
+    input.array(7)?;
+    if input.text()? != PRIVATE_TYPE || input.uint()? != VERSION {
+        return Err(Malformed);
+    }
+    let part = PrivatePart {
+        watermark_id,
+        title: input.optional(Decoder::text)?,
+        prompt: input.optional(Decoder::text)?,
+        fingerprint: input.optional(Decoder::hash)?,
+        sketch: input.optional(|input| input.bytes().map(<[u8]>::to_vec))?,
+        unmarked_reason: input.optional(Decoder::text)?,
+    };
+    input.finish()?;
+    Ok(part)
+}
+
+fn commitment(domain: &[u8], salt: &[u8; 32], value: &[u8]) -> [u8; 32] {
+    Sha256::new()
+        .chain_update(domain)
+        .chain_update(salt)
+        .chain_update(value)
+        .finalize()
+        .into()
+}
+
+/// A record ready for the sequencer: everything that needs no lock is done.
+pub(crate) struct Prepared {
+    pub leaf: Vec<u8>,
+    pub leaf_hash: Hash,
+    pub asset_sha256: [u8; 32],
+    pub manifest_id: String,
+    pub manifest: Vec<u8>,
+    pub private: PrivateRow,
+}
+
+impl Prepared {
+    pub fn new(record: NewRecord) -> Result<Self, LedgerError> {
+        let mut salts = [0; 64];
+        getrandom::fill(&mut salts).map_err(|error| LedgerError::Random(error.to_string()))?;
+        let (watermark_salt, salt) = salts.split_at(32);
+        Ok(Self::with_salts(
+            record,
+            to_salt(watermark_salt),
+            to_salt(salt),
+        )?)
+    }
+
+    fn with_salts(
+        record: NewRecord,
+        watermark_salt: [u8; 32],
+        salt: [u8; 32],
+    ) -> Result<Self, RecordError> {
+        check(&record)?;
+        let body = encode_private(&record);
+        let watermark_commitment = record
+            .watermark_id
+            .map(|id| commitment(WATERMARK_DOMAIN, &watermark_salt, &id.to_be_bytes()));
+        let public = PublicRecord {
+            issued_at: record.issued_at,
+            kind: record.kind,
+            generator: record.generator,
+            source_type: record.source_type,
+            asset_sha256: record.asset_sha256,
+            manifest_sha256: record.manifest_sha256,
+            manifest_id: record.manifest_id,
+            signer_key_id: record.signer_key_id,
+            policy_hash: record.policy_hash,
+            width: record.width,
+            height: record.height,
+            watermark_commitment,
+            private_commitment: commitment(PRIVATE_DOMAIN, &salt, &body),
+        };
+        let leaf = public.encode();
+        Ok(Self {
+            leaf_hash: leaf_hash(&leaf),
+            leaf,
+            asset_sha256: public.asset_sha256,
+            manifest_id: public.manifest_id,
+            manifest: record.manifest,
+            private: PrivateRow {
+                watermark_id: record.watermark_id,
+                watermark_salt: record.watermark_id.map(|_| watermark_salt),
+                fingerprint: record.fingerprint,
+                salt,
+                body,
+            },
+        })
+    }
+}
+
+fn to_salt(bytes: &[u8]) -> [u8; 32] {
+    let mut salt = [0; 32];
+    salt.copy_from_slice(bytes);
+    salt
+}
+
+fn check(record: &NewRecord) -> Result<(), RecordError> {
+    let agent = record.generator.as_ref();
+    let length = |text: Option<&String>| text.map_or(0, String::len);
+    for (field, found, limit) in [
+        (
+            "the generator's name",
+            length(agent.map(|agent| &agent.name)),
+            MAX_PUBLIC_TEXT,
+        ),
+        (
+            "the generator's version",
+            length(agent.and_then(|agent| agent.version.as_ref())),
+            MAX_PUBLIC_TEXT,
+        ),
+        ("the source type", record.source_type.len(), MAX_PUBLIC_TEXT),
+        ("the manifest id", record.manifest_id.len(), MAX_PUBLIC_TEXT),
+        ("the title", length(record.title.as_ref()), MAX_PRIVATE_TEXT),
+        (
+            "the prompt",
+            length(record.prompt.as_ref()),
+            MAX_PRIVATE_TEXT,
+        ),
+        (
+            "the reason for being unmarked",
+            length(record.unmarked_reason.as_ref()),
+            MAX_PRIVATE_TEXT,
+        ),
+        (
+            "the sketch",
+            record.sketch.as_ref().map_or(0, Vec::len),
+            MAX_SKETCH,
+        ),
+        ("the manifest", record.manifest.len(), MAX_MANIFEST),
+    ] {
+        if found > limit {
+            return Err(RecordError::TooLong { field, limit });
+        }
+    }
+    if <[u8; 32]>::from(Sha256::digest(&record.manifest)) != record.manifest_sha256 {
+        return Err(RecordError::ManifestHash);
+    }
+    if record.watermark_id.is_some() && record.unmarked_reason.is_some() {
+        return Err(RecordError::MarkedAndUnmarked);
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(crate) mod tests;

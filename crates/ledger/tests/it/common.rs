@@ -1,0 +1,110 @@
+//! Records and ledgers for the tests.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use colophon_ledger::{Agent, Kind, Ledger, NewRecord, NoteSigner, VerifierKey};
+use colophon_tlog::Ed25519Signer;
+use sha2::{Digest, Sha256};
+
+pub const ORIGIN: &str = "ledger.example.org/test";
+
+pub fn signer() -> Ed25519Signer {
+    Ed25519Signer::from_seed(ORIGIN, &[42; 32]).unwrap()
+}
+
+pub fn key() -> VerifierKey {
+    signer().verifier_key().clone()
+}
+
+pub fn open(dir: &Path) -> Ledger {
+    Ledger::open(dir, ORIGIN, Box::new(signer())).unwrap()
+}
+
+/// A record that is different for every `n`.
+pub fn record(n: u64) -> NewRecord {
+    let hash = |what: &str| <[u8; 32]>::from(Sha256::digest(format!("{what} {n}")));
+    let manifest = format!("manifest {n}").into_bytes();
+    NewRecord {
+        issued_at: 1_800_000_000 + n as i64,
+        kind: Kind::Stamp,
+        generator: Some(Agent {
+            name: "Qwen-Image-2512".to_owned(),
+            version: None,
+        }),
+        source_type: "trainedAlgorithmicMedia".to_owned(),
+        watermark_id: Some(watermark_id(n)),
+        fingerprint: Some(hash("fingerprint")),
+        sketch: Some(vec![n as u8; 24]),
+        asset_sha256: hash("asset"),
+        manifest_sha256: Sha256::digest(&manifest).into(),
+        manifest_id: format!("urn:c2pa:{n}"),
+        manifest,
+        signer_key_id: [5; 32],
+        policy_hash: [6; 32],
+        width: 1024,
+        height: 768,
+        title: Some(format!("Title {n}")),
+        prompt: Some(format!("a prompt that stays private, {n}")),
+        unmarked_reason: None,
+    }
+}
+
+pub fn watermark_id(n: u64) -> u64 {
+    n.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1 << 63
+}
+
+/// A folder that is removed with the value.
+pub struct TempDir(PathBuf);
+
+impl TempDir {
+    pub fn new() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let name = format!(
+            "colophon-ledger-{}-{}",
+            std::process::id(),
+            NEXT.fetch_add(1, Ordering::Relaxed)
+        );
+        let path = std::env::temp_dir().join(name);
+        std::fs::create_dir_all(&path).unwrap();
+        Self(path)
+    }
+
+    pub fn path(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl Drop for TempDir {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir_all(&self.0);
+    }
+}
+
+/// All files below a folder with their content, by relative path.
+pub fn snapshot(dir: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
+    let mut found = std::collections::BTreeMap::new();
+    let mut folders = vec![dir.to_owned()];
+    while let Some(folder) = folders.pop() {
+        for item in std::fs::read_dir(folder).unwrap() {
+            let path = item.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                found.insert(
+                    path.strip_prefix(dir).unwrap().to_owned(),
+                    std::fs::read(&path).unwrap(),
+                );
+            }
+        }
+    }
+    found
+}
+
+pub fn copy_dir(from: &Path, to: &Path) {
+    for (path, bytes) in snapshot(from) {
+        let target = to.join(path);
+        std::fs::create_dir_all(target.parent().unwrap()).unwrap();
+        std::fs::write(target, bytes).unwrap();
+    }
+}

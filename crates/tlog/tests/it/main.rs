@@ -1,0 +1,6 @@
+//! The log's mathematics and formats against programs we did not write.
+#![expect(clippy::unwrap_used, reason = "tests and their helpers")]
+
+mod common;
+mod differential;
+mod go;

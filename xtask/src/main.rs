@@ -1,0 +1,55 @@
+//! Developer tasks. `cargo xtask` without arguments lists them.
+
+mod attacks;
+mod false_positives;
+mod pictures;
+mod robustness;
+
+use std::path::Path;
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result, bail};
+
+const USAGE: &str = "\
+cargo xtask test [ARGS]             every test of the workspace, in release mode
+cargo xtask robustness DIR          what the mark survives, over the pictures of a folder
+cargo xtask false-positives DIR [N] the null distribution of the detector, N trials a pose (default 1000000)
+";
+
+fn main() -> ExitCode {
+    match run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("xtask: {error:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words.as_slice() {
+        ["test", rest @ ..] => test(rest),
+        ["robustness", folder] => robustness::run(Path::new(folder)),
+        ["false-positives", folder] => false_positives::run(Path::new(folder), 1_000_000),
+        ["false-positives", folder, trials] => {
+            let trials = trials.parse().context("N is a whole number")?;
+            false_positives::run(Path::new(folder), trials)
+        }
+        _ => bail!("no such task\n{USAGE}"),
+    }
+}
+
+fn test(rest: &[&str]) -> Result<()> {
+    let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
+    let status = Command::new(cargo)
+        .args(["test", "--workspace", "--release"])
+        .args(rest)
+        .status()
+        .context("cargo could not be started")?;
+    if !status.success() {
+        bail!("tests failed");
+    }
+    Ok(())
+}

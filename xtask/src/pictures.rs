@@ -1,0 +1,68 @@
+//! Reading the pictures of a folder, luminance, adding a mark.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use colophon_watermark::{Mark, Plane};
+use image::RgbImage;
+
+/// Every JPEG, PNG and WebP file of a folder, in order of names.
+pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
+    let is_picture = |path: &PathBuf| {
+        let extension = path
+            .extension()
+            .and_then(|e| e.to_str())
+            .unwrap_or_default();
+        ["jpg", "jpeg", "png", "webp"].contains(&extension.to_ascii_lowercase().as_str())
+    };
+    let entries =
+        std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
+    let mut files: Vec<PathBuf> = entries
+        .filter_map(|e| e.ok().map(|e| e.path()))
+        .filter(is_picture)
+        .collect();
+    files.sort();
+    if files.is_empty() {
+        bail!("no JPEG, PNG or WebP pictures in {}", folder.display());
+    }
+    Ok(files)
+}
+
+/// Decodes one file.
+pub fn open(path: &Path) -> Result<RgbImage> {
+    let picture = image::open(path).with_context(|| format!("cannot decode {}", path.display()))?;
+    Ok(picture.into_rgb8())
+}
+
+/// Rec. 601 luminance.
+pub fn luma(picture: &RgbImage) -> Result<Plane> {
+    let value =
+        |[r, g, b]: [u8; 3]| 0.299 * f32::from(r) + 0.587 * f32::from(g) + 0.114 * f32::from(b);
+    let data = picture.pixels().map(|pixel| value(pixel.0)).collect();
+    Ok(Plane::new(
+        picture.width() as usize,
+        picture.height() as usize,
+        data,
+    )?)
+}
+
+/// The picture with a mark added, rounded to eight bits.
+pub fn with_mark(picture: &RgbImage, mark: &Mark) -> RgbImage {
+    let mut out = picture.clone();
+    for (pixel, delta) in out.pixels_mut().zip(mark.delta.data()) {
+        pixel.0 = pixel
+            .0
+            .map(|v| (f32::from(v) + delta).round().clamp(0.0, 255.0) as u8);
+    }
+    out
+}
+
+/// Peak signal-to-noise ratio in dB over all samples.
+pub fn psnr(a: &RgbImage, b: &RgbImage) -> f64 {
+    let error: f64 = a
+        .iter()
+        .zip(b.iter())
+        .map(|(x, y)| (f64::from(*x) - f64::from(*y)).powi(2))
+        .sum();
+    10.0 * (255.0 * 255.0 * a.len() as f64 / error).log10()
+}
