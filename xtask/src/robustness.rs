@@ -120,7 +120,10 @@ fn wilson(hits: usize, count: usize) -> (f64, f64) {
     let centre = share + z * z / (2.0 * n);
     let reach = z * (share * (1.0 - share) / n + z * z / (4.0 * n * n)).sqrt();
     let scale = 1.0 + z * z / n;
-    (((centre - reach) / scale).max(0.0), ((centre + reach) / scale).min(1.0))
+    (
+        ((centre - reach) / scale).max(0.0),
+        ((centre + reach) / scale).min(1.0),
+    )
 }
 
 #[cfg(test)]
