@@ -1,6 +1,7 @@
 //! Developer tasks. `cargo xtask` without arguments lists them.
 
 mod attacks;
+mod bench;
 mod false_positives;
 mod pictures;
 mod robustness;
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, bail};
 
 const USAGE: &str = "\
 cargo xtask test [ARGS]             every test of the workspace, in release mode
+cargo xtask bench                   speed and peak memory of mark, issuer, verifier, ledger
 cargo xtask robustness DIR          what the mark survives, over the pictures of a folder
 cargo xtask false-positives DIR [N] the null distribution of the detector, N trials a pose (default 1000000)
 ";
@@ -31,6 +33,8 @@ fn run() -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["test", rest @ ..] => test(rest),
+        ["bench"] => bench::run(),
+        ["stamp-once", input, home] => bench::stamp_once(Path::new(input), Path::new(home)),
         ["robustness", folder] => robustness::run(Path::new(folder)),
         ["false-positives", folder] => false_positives::run(Path::new(folder), 1_000_000),
         ["false-positives", folder, trials] => {
