@@ -236,3 +236,13 @@ fn correlations_without_a_mark_stay_under_the_bound() {
         }
     }
 }
+
+#[test]
+fn tiny_and_thin_planes_are_examined_without_trouble() {
+    let detector = Detector::new([&WatermarkKey::new([9; 32])]);
+    for (width, height) in [(1, 1), (2, 3), (1, 5000), (5000, 2), (63, 65), (1025, 1)] {
+        let data = (0..width * height).map(|i| (i * 37 % 256) as f32).collect();
+        let plane = Plane::new(width, height, data).unwrap();
+        assert_eq!(detector.detect(&plane), None, "{width} x {height}");
+    }
+}
