@@ -1,0 +1,207 @@
+//! From what the readers found to the closed facts that the rules judge, and to what is shown.
+
+use colophon_ledger::{Agent, Entry, Kind};
+use colophon_manifest::{
+    IngredientState, Integrity, ManifestReport, Revocation, Signature, Time, Trust,
+};
+use colophon_policy::{ManifestAgreement, ManifestState};
+
+use crate::config::LOCAL_LIST;
+use crate::hex;
+use crate::lookup::Hit;
+use crate::report::{
+    AgentEvidence, InclusionEvidence, IngredientEvidence, LedgerEvidence, ManifestEvidence,
+    Nearest, SignerEvidence,
+};
+use crate::time::rfc3339;
+
+/// The one value that the rules judge a readable manifest by.
+pub(crate) fn manifest_state(report: &ManifestReport) -> ManifestState {
+    let verdicts = &report.verdicts;
+    match verdicts.signature.state {
+        Signature::Invalid | Signature::Missing => return ManifestState::SignatureBad,
+        Signature::Valid => {}
+        _ => return ManifestState::NotChecked,
+    }
+    match verdicts.integrity.state {
+        Integrity::Intact | Integrity::IntactWithGaps => {}
+        Integrity::FileAltered | Integrity::ManifestOnly => return ManifestState::Altered,
+        // Statements that are not those signed are worth as little as a signature that fails.
+        Integrity::ManifestAltered => return ManifestState::SignatureBad,
+        Integrity::Malformed => return ManifestState::Malformed,
+        _ => return ManifestState::NotChecked,
+    }
+    if verdicts.revocation.state == Revocation::Revoked {
+        return ManifestState::Untrusted;
+    }
+    if matches!(verdicts.time.state, Time::OutsideValidity | Time::BadStamp) {
+        return ManifestState::Expired;
+    }
+    match &verdicts.trust.state {
+        Trust::Trusted { list, .. } if list == LOCAL_LIST => ManifestState::Local,
+        Trust::Trusted { .. } => ManifestState::Trusted,
+        _ => ManifestState::Untrusted,
+    }
+}
+
+/// Whether the manifest in the file is the recorded one. Equal labels prove nothing, since anyone
+/// can choose a label; equal bytes do.
+pub(crate) fn agreement(
+    attached: Option<&ManifestReport>,
+    state: ManifestState,
+    recorded: Option<&Entry>,
+) -> ManifestAgreement {
+    let readable = !matches!(
+        state,
+        ManifestState::SignatureBad | ManifestState::Malformed | ManifestState::NotChecked
+    );
+    let (Some(attached), Some(entry), true) = (attached, recorded, readable) else {
+        return ManifestAgreement::None;
+    };
+    let is_ingredient = attached.ingredients.iter().any(|ingredient| {
+        ingredient.manifest_id.as_deref() == Some(&entry.record.manifest_id)
+            && ingredient.state != IngredientState::Problems
+    });
+    if is_recorded(attached, entry) || is_ingredient {
+        ManifestAgreement::Same
+    } else {
+        ManifestAgreement::Other
+    }
+}
+
+/// Whether the manifest store in the file is the recorded one, byte for byte.
+pub(crate) fn is_recorded(attached: &ManifestReport, entry: &Entry) -> bool {
+    attached.store_sha256 == hex(&entry.record.manifest_sha256)
+}
+
+impl ManifestEvidence {
+    /// A place of a manifest with nothing readable in it.
+    pub(crate) fn unreadable(state: ManifestState, note: String) -> Self {
+        Self {
+            state,
+            id: None,
+            note: Some(note),
+            claim_generator: None,
+            spec_version: None,
+            signer: None,
+            title: None,
+            source_types: Vec::new(),
+            actions: Vec::new(),
+            software_agent: None,
+            claimed_time: None,
+            unmarked_reason: None,
+            ledger_origin: None,
+            ingredients: Vec::new(),
+            verdicts: None,
+        }
+    }
+
+    pub(crate) fn new(report: &ManifestReport, state: ManifestState) -> Self {
+        let agent = |agent: &colophon_manifest::Agent| AgentEvidence {
+            name: agent.name.clone(),
+            version: agent.version.clone(),
+        };
+        let first = report.actions.first();
+        let issuance = report.issuance.as_ref();
+        Self {
+            state,
+            id: Some(report.manifest_id.to_string()),
+            note: None,
+            claim_generator: report.claim_generator.as_ref().map(agent),
+            spec_version: report.spec_version.clone(),
+            signer: report.signer.as_ref().map(|signer| SignerEvidence {
+                organisation: signer.organisation.clone(),
+                common_name: signer.common_name.clone(),
+                chain_sha256: signer.chain_sha256.clone(),
+                stamped_at: signer.stamped_at.clone(),
+            }),
+            title: report.title.clone(),
+            source_types: report.digital_source_types.clone(),
+            actions: report
+                .actions
+                .iter()
+                .map(|each| each.action.clone())
+                .collect(),
+            software_agent: first.and_then(|action| action.software_agent.as_ref().map(agent)),
+            claimed_time: first.and_then(|action| action.when.clone()),
+            unmarked_reason: issuance.and_then(|issuance| issuance.unmarked_reason.clone()),
+            ledger_origin: issuance.and_then(|issuance| issuance.ledger_origin.clone()),
+            ingredients: report
+                .ingredients
+                .iter()
+                .map(|each| IngredientEvidence {
+                    title: each.title.clone(),
+                    relationship: each.relationship.clone(),
+                    manifest_id: each.manifest_id.clone(),
+                    state: each.state,
+                })
+                .collect(),
+            verdicts: Some(report.verdicts.clone()),
+        }
+    }
+}
+
+impl LedgerEvidence {
+    pub(crate) fn new(hit: &Hit, origin: &str) -> Self {
+        let record = &hit.entry.record;
+        let inclusion = match &hit.entry.inclusion {
+            Ok(proven) => InclusionEvidence {
+                proven: true,
+                tree_size: Some(proven.tree_size.0),
+                root: Some(hex(&proven.root.0)),
+                problem: None,
+            },
+            Err(problem) => InclusionEvidence {
+                proven: false,
+                tree_size: None,
+                root: None,
+                problem: Some(problem.to_string()),
+            },
+        };
+        Self {
+            record: hit.entry.index.0,
+            origin: origin.to_owned(),
+            matched_by: hit.matched_by.clone(),
+            issued_at: rfc3339(record.issued_at),
+            kind: match record.kind {
+                Kind::Stamp => "stamp",
+                _ => "generate",
+            },
+            generator: record.generator.as_ref().map(agent_evidence),
+            source_type: record.source_type.clone(),
+            asset_sha256: hex(&record.asset_sha256),
+            manifest_id: record.manifest_id.clone(),
+            width: record.width,
+            height: record.height,
+            marked: record.is_marked(),
+            inclusion,
+            comparison: hit.comparison,
+        }
+    }
+}
+
+impl Nearest {
+    pub(crate) fn new(entry: &Entry, distance: u32) -> Self {
+        Self {
+            record: entry.index.0,
+            distance,
+            issued_at: rfc3339(entry.record.issued_at),
+            generator: entry.record.generator.as_ref().map(agent_evidence),
+        }
+    }
+}
+
+fn agent_evidence(agent: &Agent) -> AgentEvidence {
+    AgentEvidence {
+        name: agent.name.clone(),
+        version: agent.version.clone(),
+    }
+}
+
+/// Name and version as one text.
+pub(crate) fn agent_text(agent: &Agent) -> String {
+    match &agent.version {
+        Some(version) => format!("{} {version}", agent.name),
+        None => agent.name.clone(),
+    }
+}

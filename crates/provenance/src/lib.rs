@@ -1,0 +1,53 @@
+//! The two ways: [`Issuer`] (a picture out) and [`Verifier`] (a picture in).
+//!
+//! This crate joins the others and knows neither HTTP nor command lines. An issuer turns a picture
+//! into a marked, signed and recorded one; a verifier turns the bytes of any picture into a
+//! [`Report`]. Both live on a [`Home`], the folder with keys, ledger and settings; a verifier also
+//! works without one, and then says what it could not check.
+
+mod binding;
+mod config;
+mod error;
+mod facts;
+mod home;
+mod issue;
+mod lookup;
+mod make;
+mod read_back;
+mod report;
+mod request;
+mod signing;
+mod time;
+mod verify;
+
+pub use config::{AnchorKind, AnchorList, Config, Setting, ShownSetting, ValueOrigin};
+pub use error::ProvenanceError;
+pub use home::{Home, InitOptions};
+pub use issue::Issuer;
+pub use report::{
+    AgentEvidence, BindingAgreement, Comparison, Container, Declared, Evidence,
+    FingerprintEvidence, Geometry, InclusionEvidence, IngredientEvidence, LedgerEvidence,
+    ManifestEvidence, Matched, Nearest, NotChecked, Outcome, RecoveredManifest, Report,
+    ReportError, ReportVerdict, SignerEvidence, Tool, WatermarkEvidence,
+};
+pub use request::{Destination, Issued, StampRequest, Steps};
+pub use time::rfc3339;
+pub use verify::{Verifier, VerifierOptions};
+
+pub use colophon_imaging::{Format, Limits};
+pub use colophon_keys::Passphrase;
+pub use colophon_manifest::DigitalSourceType;
+pub use colophon_policy::Finding;
+pub use colophon_watermark::EmbedOptions;
+
+/// Lowest PSNR, in dB, of marked pixels against those that came in.
+pub const LEAST_PSNR: f64 = 42.0;
+
+fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,424 @@
+//! What a verifier found. The JSON form is public: field names and order are stable, additions
+//! raise nothing, any other change raises [`Report::VERSION`].
+
+use colophon_manifest::{IngredientState, Verdicts};
+use colophon_policy::{Binding, Finding, ManifestState};
+use serde::Serialize;
+
+/// Everything found about one picture. Holds no prompt, no place and no name of a person.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// [`Report::VERSION`].
+    pub colophon_report: u32,
+    /// Name of the file, as given.
+    pub file: String,
+    /// The answer in one word.
+    pub outcome: Outcome,
+    /// Why the picture could not be decoded.
+    pub error: Option<ReportError>,
+    /// The file as such.
+    pub container: Container,
+    /// What the rules make of the evidence.
+    pub verdict: ReportVerdict,
+    /// The evidence.
+    pub evidence: Evidence,
+    /// What was not checked, and why.
+    pub not_checked: Vec<NotChecked>,
+    /// Who checked, and against what.
+    pub tool: Tool,
+    /// Milliseconds that it took.
+    pub elapsed_ms: u64,
+}
+
+impl Report {
+    /// Version of the JSON form.
+    pub const VERSION: u32 = 1;
+
+    /// Exit code for this report alone: see [`Outcome::exit_code`].
+    pub fn exit_code(&self) -> u8 {
+        self.outcome.exit_code()
+    }
+}
+
+/// The answer in one word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// Evidence of the origin was found and does not contradict itself.
+    EvidenceFound,
+    /// A person should look.
+    Flagged,
+    /// Nothing was found, and something could not be checked.
+    CouldNotCheck,
+    /// All was checked, nothing was found.
+    NothingFound,
+}
+
+impl Outcome {
+    /// 0 evidence found, 1 flagged, 2 could not check, 3 nothing found.
+    pub fn exit_code(self) -> u8 {
+        match self {
+            Self::EvidenceFound => 0,
+            Self::Flagged => 1,
+            Self::CouldNotCheck => 2,
+            Self::NothingFound => 3,
+        }
+    }
+
+    /// The code for many files: 2 if any could not be checked, else 1 if any is flagged, else 3
+    /// if nothing was found in any, else 0 (also for no files).
+    pub fn exit_code_of_all(outcomes: impl IntoIterator<Item = Self>) -> u8 {
+        const WORST_FIRST: [u8; 4] = [2, 1, 3, 0];
+        let codes: Vec<u8> = outcomes.into_iter().map(Self::exit_code).collect();
+        let worst = WORST_FIRST.into_iter().find(|code| codes.contains(code));
+        worst.unwrap_or(0)
+    }
+}
+
+impl From<Finding> for Outcome {
+    fn from(finding: Finding) -> Self {
+        match finding {
+            Finding::Evidence => Self::EvidenceFound,
+            Finding::Flagged => Self::Flagged,
+            Finding::Nothing => Self::NothingFound,
+            Finding::Unchecked => Self::CouldNotCheck,
+        }
+    }
+}
+
+/// Why a picture could not be decoded.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ReportError {
+    /// `picture`, `limit`, `unsupported`, `request` or `system`: who can put it right.
+    pub kind: &'static str,
+    /// What is wrong and what can be done.
+    pub message: String,
+}
+
+/// The file as such.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Container {
+    /// `PNG`, `JPEG`, ... by content; `None` for no format we know.
+    pub format: Option<String>,
+    /// Width in pixels, upright.
+    pub width: Option<u32>,
+    /// Height in pixels, upright.
+    pub height: Option<u32>,
+    /// Size in bytes.
+    pub bytes: u64,
+    /// SHA-256, hex; `None` when nothing could be read.
+    pub sha256: Option<String>,
+}
+
+/// What the rules make of the evidence.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ReportVerdict {
+    /// Id of the rule that matched.
+    pub rule: String,
+    /// For programs.
+    pub finding: Finding,
+    /// One plain sentence or two.
+    pub headline: String,
+    /// Why, and what it does not mean.
+    pub explanation: String,
+    /// The facts judged, `signal=value`.
+    pub reasons: Vec<String>,
+}
+
+/// The evidence, by reader.
+#[derive(Debug, Clone, Default, Serialize)]
+#[non_exhaustive]
+pub struct Evidence {
+    /// The manifest in the file.
+    pub manifest: Option<ManifestEvidence>,
+    /// This home's mark in the pixels.
+    pub watermark: Option<WatermarkEvidence>,
+    /// The record that mark, file or manifest leads to.
+    pub ledger: Option<LedgerEvidence>,
+    /// The manifest kept with that record, when the file does not carry it.
+    pub recovered_manifest: Option<RecoveredManifest>,
+    /// The perceptual hash.
+    pub fingerprint: Option<FingerprintEvidence>,
+    /// What unsigned metadata declares.
+    pub declared: Option<Declared>,
+}
+
+/// A manifest: what it says and what it is worth.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct ManifestEvidence {
+    /// The value that the rules judge.
+    pub state: ManifestState,
+    /// Its label.
+    pub id: Option<String>,
+    /// One sentence when there is no manifest to show, such as one that is kept elsewhere.
+    pub note: Option<String>,
+    /// The program that wrote it.
+    pub claim_generator: Option<AgentEvidence>,
+    /// The specification version that it claims to follow.
+    pub spec_version: Option<String>,
+    /// Who signed: only a name, unless the trust verdict says otherwise.
+    pub signer: Option<SignerEvidence>,
+    /// Title of the picture.
+    pub title: Option<String>,
+    /// Digital source types of all actions.
+    pub source_types: Vec<String>,
+    /// Actions in order.
+    pub actions: Vec<String>,
+    /// The model or program of the first action.
+    pub software_agent: Option<AgentEvidence>,
+    /// The time claimed by the first action.
+    pub claimed_time: Option<String>,
+    /// Why the picture was issued without a mark, as our own manifests say.
+    pub unmarked_reason: Option<String>,
+    /// The log that records the picture, as our own manifests say.
+    pub ledger_origin: Option<String>,
+    /// The files it was made from.
+    pub ingredients: Vec<IngredientEvidence>,
+    /// Integrity, signature, time, trust, revocation and identity, each apart.
+    pub verdicts: Option<Verdicts>,
+}
+
+/// A program or model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct AgentEvidence {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: Option<String>,
+}
+
+/// Names in the signing certificate.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SignerEvidence {
+    /// Organisation.
+    pub organisation: Option<String>,
+    /// Common name.
+    pub common_name: Option<String>,
+    /// SHA-256 of each certificate of the chain, leaf first, hex.
+    pub chain_sha256: Vec<String>,
+    /// Time of the time-stamp, when there is one.
+    pub stamped_at: Option<String>,
+}
+
+/// A file that the picture was made from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct IngredientEvidence {
+    /// Title.
+    pub title: Option<String>,
+    /// Such as `parentOf`.
+    pub relationship: String,
+    /// Label of its manifest.
+    pub manifest_id: Option<String>,
+    /// What its manifest is worth.
+    pub state: IngredientState,
+}
+
+/// A mark that was read.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct WatermarkEvidence {
+    /// The id, 16 hex digits.
+    pub payload: String,
+    /// Log10 of the bound on the probability that an unmarked picture gives any id.
+    pub log10_false_positive: f64,
+    /// How the picture was turned since it was marked.
+    pub geometry: Geometry,
+}
+
+/// How a picture was turned and scaled.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Geometry {
+    /// Degrees, -180..=180, clockwise, after the flip.
+    pub rotation: f64,
+    /// Examined pixels for one issued pixel.
+    pub scale: f64,
+    /// Mirrored left to right.
+    pub flip: bool,
+}
+
+/// How a record was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Matched {
+    /// By the id in the pixels.
+    Watermark,
+    /// By the file's SHA-256.
+    AssetHash,
+    /// By the manifest in the file.
+    Manifest,
+}
+
+/// Public facts of a ledger record.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct LedgerEvidence {
+    /// Its number.
+    pub record: u64,
+    /// Name of the log.
+    pub origin: String,
+    /// How it was found, strongest first.
+    pub matched_by: Vec<Matched>,
+    /// Time of issue, RFC 3339.
+    pub issued_at: String,
+    /// `generate` or `stamp`.
+    pub kind: &'static str,
+    /// The model or program recorded.
+    pub generator: Option<AgentEvidence>,
+    /// The digital source type recorded.
+    pub source_type: String,
+    /// SHA-256 of the issued file, hex.
+    pub asset_sha256: String,
+    /// Label of the recorded manifest.
+    pub manifest_id: String,
+    /// Width of the issued picture, pixels.
+    pub width: u32,
+    /// Height of the issued picture, pixels.
+    pub height: u32,
+    /// Whether it was issued with a mark.
+    pub marked: bool,
+    /// Whether the record is in the signed log.
+    pub inclusion: InclusionEvidence,
+    /// Picture against record.
+    pub comparison: Comparison,
+}
+
+/// Whether a record is in the signed log.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct InclusionEvidence {
+    /// Proven against the signed checkpoint.
+    pub proven: bool,
+    /// Entries under that checkpoint.
+    pub tree_size: Option<u64>,
+    /// Its root, hex.
+    pub root: Option<String>,
+    /// Why it is not proven.
+    pub problem: Option<String>,
+}
+
+/// Whether the picture shows what the record's picture showed.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Comparison {
+    /// The value that the rules judge.
+    pub binding: Binding,
+    /// Normalised cross-correlation of local contrast, -1..=1; `None` when it was not needed.
+    pub score: Option<f32>,
+    /// How far the best position stands out from chance, standard deviations.
+    pub strength: Option<f32>,
+    /// Share of the examined picture that the issued one covers, 0..=1.
+    pub overlap: Option<f32>,
+}
+
+/// A manifest taken from the ledger.
+#[derive(Debug, Clone, Serialize)]
+#[non_exhaustive]
+pub struct RecoveredManifest {
+    /// Whether every soft binding in it agrees with what was read from this picture. Only then
+    /// does it count as this picture's.
+    pub agrees: bool,
+    /// Each soft binding.
+    pub bindings: Vec<BindingAgreement>,
+    /// The manifest. It was signed over the original file, so that its hash over the file does
+    /// not fit this one is expected.
+    pub manifest: ManifestEvidence,
+}
+
+/// One soft binding of a recovered manifest against the picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct BindingAgreement {
+    /// Algorithm name.
+    pub alg: String,
+    /// Whether its value agrees.
+    pub agrees: bool,
+    /// How, or why not.
+    pub how: &'static str,
+}
+
+/// The perceptual hash of the picture.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct FingerprintEvidence {
+    /// PDQ hash, hex.
+    pub hash: String,
+    /// PDQ quality, 0..=100; hashes below 50 are not compared.
+    pub quality: u8,
+    /// The most similar record, when nothing stronger led to one.
+    pub nearest: Option<Nearest>,
+}
+
+/// A record whose picture looks alike: a weak sign.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Nearest {
+    /// Its number.
+    pub record: u64,
+    /// Differing bits, 0..=31.
+    pub distance: u32,
+    /// Time of issue, RFC 3339.
+    pub issued_at: String,
+    /// The model or program recorded.
+    pub generator: Option<AgentEvidence>,
+}
+
+/// What unsigned metadata declares; anyone can write it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Declared {
+    /// `Iptc4xmpExt:DigitalSourceType`, short name.
+    pub digital_source_type: String,
+}
+
+/// Something that was not checked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct NotChecked {
+    /// What.
+    pub what: String,
+    /// Why.
+    pub why: String,
+}
+
+/// Who checked, and against what.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Tool {
+    /// `colophon`.
+    pub name: &'static str,
+    /// Its version.
+    pub version: &'static str,
+    /// The manifest validator.
+    pub validator: &'static str,
+    /// Hash of the verdict table, hex.
+    pub policy: String,
+    /// Names of the trust lists asked.
+    pub trust_lists: Vec<String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Outcome::{self, CouldNotCheck, EvidenceFound, Flagged, NothingFound};
+
+    #[test]
+    fn the_worst_of_many_decides() {
+        let code = |outcomes: &[Outcome]| Outcome::exit_code_of_all(outcomes.iter().copied());
+        assert_eq!(
+            code(&[EvidenceFound, NothingFound, Flagged, CouldNotCheck]),
+            2
+        );
+        assert_eq!(code(&[EvidenceFound, NothingFound, Flagged]), 1);
+        assert_eq!(code(&[EvidenceFound, NothingFound]), 3);
+        assert_eq!(code(&[EvidenceFound]), 0);
+        assert_eq!(code(&[]), 0);
+    }
+}

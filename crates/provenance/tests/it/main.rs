@@ -1,0 +1,9 @@
+//! The two ways together: pictures out, harm done to them, pictures in.
+#![expect(clippy::unwrap_used, reason = "tests and their helpers")]
+
+mod failures;
+mod golden;
+mod issuing;
+mod support;
+mod tracing;
+mod verifying;
