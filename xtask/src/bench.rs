@@ -6,7 +6,9 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, bail};
 use colophon_ledger::{Kind, Ledger, NewRecord};
-use colophon_provenance::{Destination, DigitalSourceType, Home, Issuer, StampRequest, Verifier, VerifierOptions};
+use colophon_provenance::{
+    Destination, DigitalSourceType, Home, Issuer, StampRequest, Verifier, VerifierOptions,
+};
 use colophon_tlog::Ed25519Signer;
 use colophon_watermark::{Detector, EmbedOptions, Embedder, Payload, WatermarkKey};
 use image::RgbImage;
@@ -21,7 +23,10 @@ const PHOTOGRAPH: &[u8] = include_bytes!("../../crates/cli/assets/demo.jpg");
 
 /// Prints every figure.
 pub fn run() -> Result<()> {
-    println!("{} cores; median of the runs unless said otherwise\n", rayon::current_num_threads());
+    println!(
+        "{} cores; median of the runs unless said otherwise\n",
+        rayon::current_num_threads()
+    );
     println!("| what | figure |\n| --- | ---: |");
     let photograph = image::load_from_memory(PHOTOGRAPH)?.into_rgb8();
     mark_speed(&photograph)?;
@@ -63,15 +68,29 @@ fn mark_speed(photograph: &RgbImage) -> Result<()> {
     let options = EmbedOptions::default();
     let mark = embedder.mark(&luma, Payload(1), &options)?;
     let marked = pictures::luma(&pictures::with_mark(&picture, &mark))?;
-    let embed = median_ms(9, || Ok(drop(embedder.mark(&luma, Payload(1), &options)?)))?;
-    let hit = median_ms(9, || detector.detect(&marked).map(drop).context("the mark was not read"))?;
+    let embed = median_ms(9, || {
+        embedder.mark(&luma, Payload(1), &options)?;
+        Ok(())
+    })?;
+    let hit = median_ms(9, || {
+        detector
+            .detect(&marked)
+            .map(drop)
+            .context("the mark was not read")
+    })?;
     let miss = median_ms(9, || match detector.detect(&luma) {
         Some(_) => bail!("a mark was read from an unmarked picture"),
         None => Ok(()),
     })?;
     let line = |what: &str, ms: f64| {
         let each = ms / megapixels;
-        row(what, &format!("{ms:.1} ms ({each:.1} ms a megapixel, {:.1} x JPEG decode)", ms / decode));
+        row(
+            what,
+            &format!(
+                "{ms:.1} ms ({each:.1} ms a megapixel, {:.1} x JPEG decode)",
+                ms / decode
+            ),
+        );
     };
     line("JPEG decode, 1024 x 768, one core", decode);
     line("embed", embed);
@@ -93,21 +112,51 @@ fn whole_path(folder: &Path) -> Result<()> {
     let request = StampRequest::new(DigitalSourceType::TrainedAlgorithmicMedia, now());
     let path = |number: usize| folder.join(format!("{number}.jpg"));
     let start = Instant::now();
-    (0..FILES).into_par_iter().try_for_each(|number| -> Result<()> {
-        let destination = Destination { path: path(number), overwrite: false };
-        issuer.stamp(PHOTOGRAPH, &request, &destination)?;
+    (0..FILES)
+        .into_par_iter()
+        .try_for_each(|number| -> Result<()> {
+            let destination = Destination {
+                path: path(number),
+                overwrite: false,
+            };
+            issuer.stamp(PHOTOGRAPH, &request, destination)?;
+            Ok(())
+        })?;
+    row(
+        "stamp, 1600 x 900 JPEG, all cores",
+        &format!(
+            "{:.1} a second",
+            FILES as f64 / start.elapsed().as_secs_f64()
+        ),
+    );
+    let verifier = Verifier::open(Some(&home), VerifierOptions::default())?;
+    let files: Vec<Vec<u8>> = (0..FILES)
+        .map(|n| Ok(std::fs::read(path(n))?))
+        .collect::<Result<_>>()?;
+    let single = median_ms(9, || {
+        verifier.verify(&files[0], "0.jpg");
         Ok(())
     })?;
-    row("stamp, 1600 x 900 JPEG, all cores", &format!("{:.1} a second", FILES as f64 / start.elapsed().as_secs_f64()));
-    let verifier = Verifier::open(Some(&home), VerifierOptions::default())?;
-    let files: Vec<Vec<u8>> = (0..FILES).map(|n| Ok(std::fs::read(path(n))?)).collect::<Result<_>>()?;
-    let single = median_ms(9, || Ok(drop(verifier.verify(&files[0], "0.jpg"))))?;
     let start = Instant::now();
-    files.par_iter().for_each(|bytes| drop(verifier.verify(bytes, "picture.jpg")));
-    row("verify, the same files, all cores", &format!("{:.1} a second", FILES as f64 / start.elapsed().as_secs_f64()));
+    files
+        .par_iter()
+        .for_each(|bytes| drop(verifier.verify(bytes, "picture.jpg")));
+    row(
+        "verify, the same files, all cores",
+        &format!(
+            "{:.1} a second",
+            FILES as f64 / start.elapsed().as_secs_f64()
+        ),
+    );
     row("verify, one file", &format!("{single:.0} ms"));
-    let unmarked = median_ms(9, || Ok(drop(verifier.verify(PHOTOGRAPH, "photograph.jpg"))))?;
-    row("verify, one file with nothing to find", &format!("{unmarked:.0} ms"));
+    let unmarked = median_ms(9, || {
+        verifier.verify(PHOTOGRAPH, "photograph.jpg");
+        Ok(())
+    })?;
+    row(
+        "verify, one file with nothing to find",
+        &format!("{unmarked:.0} ms"),
+    );
     Ok(())
 }
 
@@ -120,14 +169,21 @@ fn ledger_rate(folder: &Path) -> Result<()> {
     let start = Instant::now();
     let pool = rayon::ThreadPoolBuilder::new().num_threads(8).build()?;
     pool.install(|| {
-        (0..RECORDS / GROUP).into_par_iter().try_for_each(|group| -> Result<()> {
-            let records = (0..GROUP).map(|i| record((group * GROUP + i) as u64)).collect();
-            ledger.append_many(records)?;
-            Ok(())
-        })
+        (0..RECORDS / GROUP)
+            .into_par_iter()
+            .try_for_each(|group| -> Result<()> {
+                let records = (0..GROUP)
+                    .map(|i| record((group * GROUP + i) as u64))
+                    .collect();
+                ledger.append_many(records)?;
+                Ok(())
+            })
     })?;
     let rate = RECORDS as f64 / start.elapsed().as_secs_f64();
-    row("ledger appends, durable, groups of 64 from 8 threads", &format!("{rate:.0} a second"));
+    row(
+        "ledger appends, durable, groups of 64 from 8 threads",
+        &format!("{rate:.0} a second"),
+    );
     Ok(())
 }
 
@@ -167,9 +223,15 @@ fn peak_memory(photograph: &RgbImage, folder: &Path) -> Result<()> {
         .arg(folder.join("large-home"))
         .output()?;
     if !output.status.success() {
-        bail!("the 24 megapixel run failed: {}", String::from_utf8_lossy(&output.stderr));
+        bail!(
+            "the 24 megapixel run failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
     }
-    row("stamp then verify a 24 megapixel JPEG", String::from_utf8_lossy(&output.stdout).trim());
+    row(
+        "stamp then verify a 24 megapixel JPEG",
+        String::from_utf8_lossy(&output.stdout).trim(),
+    );
     Ok(())
 }
 
@@ -179,31 +241,53 @@ pub fn stamp_once(input: &Path, home: &Path) -> Result<()> {
     let home = Home::new(home);
     let issuer = Issuer::open(&home, None, now())?;
     let request = StampRequest::new(DigitalSourceType::TrainedAlgorithmicMedia, now());
-    let destination = Destination { path: input.with_extension("out.jpg"), overwrite: false };
+    let destination = Destination {
+        path: input.with_extension("out.jpg"),
+        overwrite: false,
+    };
     let start = Instant::now();
-    issuer.stamp(&bytes, &request, &destination)?;
+    issuer.stamp(&bytes, &request, destination.clone())?;
     let stamped = start.elapsed().as_secs_f64();
     let stamp_peak = high_water()?;
     let verifier = Verifier::open(Some(&home), VerifierOptions::default())?;
     let start = Instant::now();
     verifier.verify(&std::fs::read(&destination.path)?, "large.jpg");
     let verified = start.elapsed().as_secs_f64();
-    println!("{stamped:.1} s and {verified:.1} s, peak {stamp_peak} MB and {} MB", high_water()?);
+    println!(
+        "{stamped:.1} s and {verified:.1} s, peak {stamp_peak} MB and {} MB",
+        high_water()?
+    );
     Ok(())
 }
 
 /// Peak resident memory of this process in megabytes.
 fn high_water() -> Result<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").context("peak memory is read from /proc, on Linux")?;
-    let line = status.lines().find(|l| l.starts_with("VmHWM:")).context("no VmHWM in /proc/self/status")?;
-    let kilobytes: u64 = line.split_whitespace().nth(1).context("VmHWM has no value")?.parse()?;
+    let status = std::fs::read_to_string("/proc/self/status")
+        .context("peak memory is read from /proc, on Linux")?;
+    let line = status
+        .lines()
+        .find(|l| l.starts_with("VmHWM:"))
+        .context("no VmHWM in /proc/self/status")?;
+    let kilobytes: u64 = line
+        .split_whitespace()
+        .nth(1)
+        .context("VmHWM has no value")?
+        .parse()?;
     Ok(kilobytes / 1000)
 }
 
 fn encoded(picture: &RgbImage) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let encoder = jpeg_encoder::Encoder::new(&mut bytes, 92);
-    let (width, height) = (u16::try_from(picture.width())?, u16::try_from(picture.height())?);
-    encoder.encode(picture.as_raw(), width, height, jpeg_encoder::ColorType::Rgb)?;
+    let (width, height) = (
+        u16::try_from(picture.width())?,
+        u16::try_from(picture.height())?,
+    );
+    encoder.encode(
+        picture.as_raw(),
+        width,
+        height,
+        jpeg_encoder::ColorType::Rgb,
+    )?;
     Ok(bytes)
 }

@@ -54,7 +54,10 @@ impl Spectrum {
         let side = self.side as i32;
         let (kx, ky) = if kx < 0 { (-kx, -ky) } else { (kx, ky) };
         let kx = kx.min(side / 2);
-        (kx * side + ky.rem_euclid(side)) as usize
+        // Callers stay within one period of the spectrum: no division needed.
+        let ky = if ky < 0 { ky + side } else { ky };
+        let ky = if ky >= side { ky - side } else { ky };
+        (kx * side + ky) as usize
     }
 
     /// Whitened power at a position in bins, bilinear.

@@ -117,23 +117,38 @@ pub(crate) fn find_lattices(spectrum: &Spectrum) -> Vec<Matrix> {
 /// units of its lower spread: a strong lattice raises the upper half of its own scale and of
 /// its multiples, and must not be held against itself.
 fn standardise(scores: &mut [f32], shifts: usize) {
-    let moments: Vec<(f32, f32)> = (0..shifts)
-        .map(|column| {
-            let mut values: Vec<f32> = (0..ANGLES)
-                .map(|row| scores[row * RADII + column])
-                .collect();
-            let middle = *values.select_nth_unstable_by(ANGLES / 2, f32::total_cmp).1;
-            let low = *values
-                .select_nth_unstable_by(ANGLES * 16 / 100, f32::total_cmp)
-                .1;
-            (middle, (middle - low).max(1e-6))
-        })
-        .collect();
-    for line in scores.chunks_exact_mut(RADII) {
-        for (value, (middle, spread)) in line.iter_mut().zip(&moments) {
-            *value = (*value - middle) / spread;
+    // A cache line of columns at a time: the map is stored row by row.
+    const LANE: usize = 16;
+    let mut lane = vec![0.0f32; LANE * ANGLES];
+    for start in (0..shifts).step_by(LANE) {
+        let columns = LANE.min(shifts - start);
+        for (row, line) in scores.chunks_exact(RADII).enumerate() {
+            for (column, value) in line[start..start + columns].iter().enumerate() {
+                lane[column * ANGLES + row] = *value;
+            }
+        }
+        let moments: Vec<(f32, f32)> = lane
+            .chunks_exact_mut(ANGLES)
+            .take(columns)
+            .map(median_and_lower_spread)
+            .collect();
+        for line in scores.chunks_exact_mut(RADII) {
+            for (value, (middle, spread)) in line[start..].iter_mut().zip(&moments) {
+                *value = (*value - middle) / spread;
+            }
         }
     }
+}
+
+/// The median and its distance to the 16th percentile; reorders the values.
+fn median_and_lower_spread(values: &mut [f32]) -> (f32, f32) {
+    let half = values.len() / 2;
+    let middle = *values.select_nth_unstable_by(half, f32::total_cmp).1;
+    let sixteenth = values.len() * 16 / 100;
+    let low = *values[..half]
+        .select_nth_unstable_by(sixteenth, f32::total_cmp)
+        .1;
+    (middle, (middle - low).max(1e-6))
 }
 
 fn local_maxima(scores: &[f32], shifts: usize) -> Vec<(usize, usize, f32)> {
