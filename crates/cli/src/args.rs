@@ -1,0 +1,374 @@
+//! The command line.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use colophon_provenance::DigitalSourceType;
+use colophon_watermark::Payload;
+
+/// What `--help` says at its end.
+const EXIT_CODES: &str = "\
+Exit codes:
+  0  done; for a check: every file was answered, and evidence was found
+  1  a finding that a person should look at
+  2  failed, or a file could not be checked
+  3  nothing was found
+Of several files the weightiest counts: 2, then 1, then 3, then 0.";
+
+/// Provenance for synthetic pictures: stamp, verify, trace back.
+///
+/// `stamp` puts an invisible mark and a signed manifest into a picture and records it in a
+/// tamper-evident ledger. `verify` tells what can be known about any picture, also when its
+/// metadata is gone. Everything works offline.
+#[derive(Debug, Parser)]
+#[command(name = "colophon", version, max_term_width = 100, after_help = EXIT_CODES)]
+pub struct Cli {
+    /// Options of every command.
+    #[command(flatten)]
+    pub global: Global,
+    /// The command.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// Options of every command.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Global options")]
+pub struct Global {
+    /// Folder with keys, ledger and settings [default: the user's data folder]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "COLOPHON_HOME",
+        hide_env_values = true
+    )]
+    pub home: Option<PathBuf>,
+    /// File with the passphrase of the keys in its first line; otherwise asked for on a terminal
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "COLOPHON_PASSPHRASE_FILE",
+        hide_env_values = true
+    )]
+    pub passphrase_file: Option<PathBuf>,
+    /// Print only errors and what was asked for as data; the exit code tells the rest
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    pub quiet: bool,
+    /// Print more details
+    #[arg(short, long, global = true)]
+    pub verbose: bool,
+    /// Show no progress bar
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+    /// When to use colours
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    pub color: Color,
+}
+
+/// When to use colours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Color {
+    Auto,
+    Always,
+    Never,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Show the whole way: stamp a picture, damage it, trace it back
+    ///
+    /// Works offline and without an account, in a home of its own inside the output folder: your
+    /// keys and your ledger are not touched.
+    Demo(Demo),
+    /// Mark, sign and record pictures
+    ///
+    /// Each picture gets an invisible mark with a random id, a signed C2PA manifest and a record in
+    /// the ledger. It is read back and checked before it appears under its name; if anything
+    /// fails, no file is left. Keys are made on first use.
+    Stamp(Stamp),
+    /// Tell what is known about pictures
+    ///
+    /// Looks for a signed manifest, the invisible mark, a record in the ledger and a likeness to a
+    /// recorded picture, and says what follows. Nothing is written and no network is used.
+    Verify(Verify),
+    /// Work with the invisible mark alone
+    #[command(subcommand)]
+    Watermark(Watermark),
+    /// Make and inspect keys
+    #[command(subcommand)]
+    Keys(Keys),
+    /// Read and check the ledger of issued pictures
+    #[command(subcommand)]
+    Ledger(Ledger),
+    /// Show settings
+    #[command(subcommand)]
+    Config(Config),
+    /// Print a completion script for a shell
+    Completions {
+        /// The shell
+        shell: Shell,
+    },
+    /// Print the manual page, or write those of all commands
+    Man {
+        /// Write one page a command into this folder
+        #[arg(short, long, value_name = "DIR")]
+        out: Option<PathBuf>,
+    },
+}
+
+/// `colophon demo`.
+#[derive(Debug, Args)]
+pub struct Demo {
+    /// Folder for the pictures and the report; must be new or empty
+    #[arg(short, long, value_name = "DIR", default_value = "colophon-demo")]
+    pub out: PathBuf,
+    /// A picture of your own instead of the one brought along
+    pub picture: Option<PathBuf>,
+}
+
+/// `colophon stamp`.
+#[derive(Debug, Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub struct Stamp {
+    /// Pictures: PNG, JPEG, WebP, GIF or BMP
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// The stamped picture; its extension chooses the format
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        required_unless_present = "out_dir",
+        conflicts_with = "out_dir"
+    )]
+    pub out: Option<PathBuf>,
+    /// Folder for the stamped pictures, under their own names
+    #[arg(long, value_name = "DIR")]
+    pub out_dir: Option<PathBuf>,
+    /// Model or program that made the picture
+    #[arg(long, value_name = "NAME")]
+    pub generator: Option<String>,
+    /// Its version
+    #[arg(long, value_name = "VERSION", requires = "generator")]
+    pub generator_version: Option<String>,
+    /// Title of the picture
+    #[arg(long)]
+    pub title: Option<String>,
+    /// How the picture came to be: IPTC digital source type
+    #[arg(long, value_name = "TYPE", default_value = "trainedAlgorithmicMedia")]
+    pub source: DigitalSourceType,
+    /// File with the prompt; kept in the private part of the record only
+    #[arg(long, value_name = "FILE")]
+    pub prompt_file: Option<PathBuf>,
+    /// Leave out the picture's own metadata (EXIF, XMP, IPTC, text)
+    #[arg(long)]
+    pub strip_metadata: bool,
+    /// Issue a picture that is too small or too flat for the mark without it, and say so in
+    /// manifest and record
+    #[arg(long)]
+    pub allow_unmarked: bool,
+    /// Replace files that exist
+    #[arg(long)]
+    pub overwrite: bool,
+    /// Format of the output [default: by its extension, else that of the input]
+    #[arg(long, value_name = "FORMAT")]
+    pub format: Option<OutputFormat>,
+    /// JPEG quality [default: as the input, at least 90, raised if the picture needs it]
+    #[arg(long, value_name = "1-100", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub quality: Option<u8>,
+    /// Print one line of JSON a file
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// Formats that can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum OutputFormat {
+    Png,
+    #[value(alias = "jpg")]
+    Jpeg,
+    Webp,
+}
+
+/// `colophon verify`.
+#[derive(Debug, Args)]
+pub struct Verify {
+    /// Pictures; `-` is standard input
+    #[arg(required = true, value_name = "FILE")]
+    pub files: Vec<PathBuf>,
+    /// Print one line of JSON a file
+    #[arg(long)]
+    pub json: bool,
+    /// Certificates (PEM) of authorities to trust besides those carried; may be repeated
+    #[arg(long, value_name = "PEM")]
+    pub trust_anchor: Vec<PathBuf>,
+}
+
+/// `colophon watermark`.
+#[derive(Debug, Subcommand)]
+pub enum Watermark {
+    /// Put a mark into a picture, without manifest and record
+    Embed {
+        /// The picture
+        #[arg(value_name = "IN")]
+        input: PathBuf,
+        /// The marked picture; its extension chooses the format
+        #[arg(value_name = "OUT")]
+        output: PathBuf,
+        /// Id to embed, 16 hexadecimal digits [default: random]
+        #[arg(long, value_name = "HEX16")]
+        payload: Option<Payload>,
+        /// How strong the mark may be
+        #[arg(long, default_value = "standard")]
+        strength: Strength,
+        /// Replace the output if it exists
+        #[arg(long)]
+        overwrite: bool,
+    },
+    /// Look for a mark
+    Detect {
+        /// Print one line of JSON a file
+        #[arg(long)]
+        json: bool,
+        /// Pictures; `-` is standard input
+        #[arg(required = true, value_name = "FILE")]
+        files: Vec<PathBuf>,
+    },
+}
+
+/// How strong the mark may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Strength {
+    /// At least 44 dB; less robust
+    Subtle,
+    /// At least 42 dB, weaker where that is enough
+    Standard,
+    /// 42 dB, always
+    Strong,
+}
+
+/// `colophon keys`.
+#[derive(Debug, Subcommand)]
+pub enum Keys {
+    /// Make all keys of a home
+    ///
+    /// Makes a local root, an issuing authority, a claim signer, the ledger's key and the
+    /// watermark key. The chain is on no public list: others trust it only if you give them the
+    /// root certificate. With a passphrase (`--passphrase-file` or `--ask-passphrase`) the
+    /// private keys are encrypted.
+    Init {
+        /// Organisation that readers of the manifest see as the issuer [default: as set]
+        #[arg(long, value_name = "NAME")]
+        organisation: Option<String>,
+        /// Name of the signer [default: as set]
+        #[arg(long, value_name = "NAME")]
+        common_name: Option<String>,
+        /// Country, two capital letters; ZZ leaves it open [default: as set]
+        #[arg(long, value_name = "CC")]
+        country: Option<String>,
+        /// Name of the ledger, such as example.org/ledger [default: as set, else made from its key]
+        #[arg(long, value_name = "NAME")]
+        ledger_name: Option<String>,
+        /// Ask for a passphrase on the terminal
+        #[arg(long)]
+        ask_passphrase: bool,
+    },
+    /// Show public facts of the keys, never a private one
+    Show {
+        /// Print one line of JSON
+        #[arg(long, conflicts_with = "root_certificate")]
+        json: bool,
+        /// Print the root certificate (PEM), the anchor to give to others
+        #[arg(long)]
+        root_certificate: bool,
+    },
+    /// Name whatever is wrong with the keys
+    Check {
+        /// Print one line of JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `colophon ledger`.
+#[derive(Debug, Subcommand)]
+pub enum Ledger {
+    /// Show what the ledger holds, or one record
+    Show {
+        /// Number of the record, watermark id (16 hex digits), SHA-256 of the issued file (64 hex
+        /// digits) or manifest id [default: a summary]
+        record: Option<String>,
+        /// Print one line of JSON
+        #[arg(long)]
+        json: bool,
+        /// Show title and prompt too
+        #[arg(long, requires = "record")]
+        private: bool,
+        /// Write the record's manifest to this file
+        #[arg(long, value_name = "FILE", requires = "record")]
+        manifest: Option<PathBuf>,
+    },
+    /// List records, the newest last
+    List {
+        /// First record [default: such that the newest are shown]
+        #[arg(long, value_name = "INDEX")]
+        from: Option<u64>,
+        /// Most records
+        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+        limit: u32,
+        /// Print one line of JSON a record
+        #[arg(long)]
+        json: bool,
+    },
+    /// Write the proof that a record is in the signed log
+    ///
+    /// Leaves the proof and, beside it with the extension `.leaf`, the record that it proves.
+    Prove {
+        /// Number of the record
+        index: u64,
+        /// File for the proof [default: record-INDEX.tlog-proof]
+        #[arg(short, long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Replace files that exist
+        #[arg(long)]
+        overwrite: bool,
+    },
+    /// Check a proof; needs no ledger
+    Check {
+        /// The proof
+        proof: PathBuf,
+        /// The record that it proves [default: the proof's name with the extension .leaf]
+        #[arg(long, value_name = "FILE")]
+        leaf: Option<PathBuf>,
+        /// Verifier key of the ledger, or a file with it [default: that of the home]
+        #[arg(long, value_name = "KEY")]
+        key: Option<String>,
+        /// Print one line of JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Derive the whole ledger anew and name everything that does not fit
+    Fsck {
+        /// Print one line of JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// `colophon config`.
+#[derive(Debug, Subcommand)]
+pub enum Config {
+    /// Show every setting and where it comes from
+    Show {
+        /// Print one line of JSON
+        #[arg(long)]
+        json: bool,
+    },
+}

@@ -1,0 +1,127 @@
+//! How a ledger record is shown.
+
+use colophon_ledger::{Entry, Kind};
+use colophon_provenance::rfc3339;
+use colophon_watermark::Payload;
+use serde_json::{Value, json};
+
+use super::Context;
+use crate::failure::Failure;
+use crate::printer::{ALERT, FAINT, STRONG, styled};
+use crate::text::{clean, counted, hex};
+
+/// An entry that the signed log does not cover is a finding.
+pub fn is_proven(entry: &Entry) -> bool {
+    entry.inclusion.is_ok()
+}
+
+fn kind(entry: &Entry) -> &'static str {
+    match entry.record.kind {
+        Kind::Generate => "generate",
+        Kind::Stamp => "stamp",
+        _ => "other",
+    }
+}
+
+/// The model or program with its version.
+pub fn generator(entry: &Entry) -> Option<String> {
+    let agent = entry.record.generator.as_ref()?;
+    Some(match &agent.version {
+        Some(version) => format!("{} {version}", agent.name),
+        None => agent.name.clone(),
+    })
+}
+
+/// The record for programs; title and prompt only if `private`.
+pub fn as_json(entry: &Entry, private: bool) -> Value {
+    let record = &entry.record;
+    let part = entry.private.as_ref();
+    let mut value = json!({
+        "index": entry.index.0,
+        "issued_at": rfc3339(record.issued_at),
+        "kind": kind(entry),
+        "generator": record.generator.as_ref().map(|agent| json!({ "name": agent.name, "version": agent.version })),
+        "source_type": record.source_type,
+        "width": record.width,
+        "height": record.height,
+        "marked": record.is_marked(),
+        "watermark_id": part.and_then(|part| part.watermark_id).map(|id| Payload(id).to_string()),
+        "fingerprint": part.and_then(|part| part.fingerprint).map(|hash| hex(&hash)),
+        "unmarked_reason": part.and_then(|part| part.unmarked_reason.clone()),
+        "asset_sha256": hex(&record.asset_sha256),
+        "manifest_id": record.manifest_id,
+        "manifest_sha256": hex(&record.manifest_sha256),
+        "signer_key_id": hex(&record.signer_key_id),
+        "policy_hash": hex(&record.policy_hash),
+        "proven": entry.inclusion.is_ok(),
+        "tree_size": entry.inclusion.as_ref().ok().map(|inclusion| inclusion.tree_size.0),
+        "problem": entry.inclusion.as_ref().err().map(ToString::to_string),
+    });
+    if private {
+        value["title"] = json!(part.and_then(|part| part.title.clone()));
+        value["prompt"] = json!(part.and_then(|part| part.prompt.clone()));
+    }
+    value
+}
+
+/// Shows the record to people; title and prompt only if `private`.
+pub fn tell(context: &Context<'_>, entry: &Entry, private: bool) -> Result<(), Failure> {
+    let record = &entry.record;
+    context
+        .printer
+        .say(&styled(STRONG, &format!("Record {}", entry.index.0)))?;
+    let say = |label: &str, value: &str| row(context, label, value);
+    say("issued", &rfc3339(record.issued_at))?;
+    say("kind", kind(entry))?;
+    say(
+        "generator",
+        generator(entry).as_deref().unwrap_or("not stated"),
+    )?;
+    say("source type", &record.source_type)?;
+    say(
+        "size",
+        &format!("{} x {} pixels", record.width, record.height),
+    )?;
+    let part = entry.private.as_ref();
+    let mark = match part.and_then(|part| part.watermark_id) {
+        Some(id) => Payload(id).to_string(),
+        None if record.is_marked() => "known only as a commitment".to_owned(),
+        None => {
+            let reason = part.and_then(|part| part.unmarked_reason.as_deref());
+            format!("none: {}", reason.unwrap_or("issued without one"))
+        }
+    };
+    say("watermark id", &mark)?;
+    say("file sha-256", &hex(&record.asset_sha256))?;
+    say("manifest", &record.manifest_id)?;
+    if private {
+        say(
+            "title",
+            part.and_then(|part| part.title.as_deref())
+                .unwrap_or("none"),
+        )?;
+        say(
+            "prompt",
+            part.and_then(|part| part.prompt.as_deref())
+                .unwrap_or("none"),
+        )?;
+    }
+    match &entry.inclusion {
+        Ok(inclusion) => {
+            let size = counted(inclusion.tree_size.0 as usize, "record");
+            say("proof", &format!("included in the signed log of {size}"))
+        }
+        Err(reason) => context
+            .printer
+            .say(&styled(ALERT, &format!("not proven: {reason}"))),
+    }
+}
+
+/// One labelled line.
+pub fn row(context: &Context<'_>, label: &str, value: &str) -> Result<(), Failure> {
+    context.printer.say(&format!(
+        "{} {}",
+        styled(FAINT, &format!("{label:<13}")),
+        clean(value)
+    ))
+}

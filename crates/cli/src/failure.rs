@@ -1,0 +1,69 @@
+//! What ends a command early.
+
+use std::io::{self, ErrorKind};
+use std::path::{Path, PathBuf};
+
+use colophon_imaging::ImagingError;
+use colophon_keys::KeysError;
+use colophon_ledger::LedgerError;
+use colophon_provenance::ProvenanceError;
+use colophon_watermark::WatermarkError;
+
+/// Why a command could not do its work. Each message says what the user can do.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// A picture or a file.
+    #[error(transparent)]
+    Imaging(#[from] ImagingError),
+    /// The keys.
+    #[error(transparent)]
+    Keys(#[from] KeysError),
+    /// The ledger.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The mark.
+    #[error(transparent)]
+    Watermark(#[from] WatermarkError),
+    /// Issuing, verifying or the home.
+    #[error(transparent)]
+    Provenance(#[from] ProvenanceError),
+    /// Standard output.
+    #[error("cannot write the output")]
+    Output(#[source] io::Error),
+    /// A file that is no picture.
+    #[error("cannot {action} {path}; check its name, its permissions and the disk", path = .path.display())]
+    File {
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// Which.
+        path: PathBuf,
+        /// The system's answer.
+        source: io::Error,
+    },
+    /// The terminal.
+    #[error("cannot ask for the passphrase; name a file with it by --passphrase-file")]
+    Terminal(#[source] io::Error),
+    /// Ctrl-C cannot be watched for.
+    #[error("cannot watch for Ctrl-C")]
+    Interrupt(#[source] ctrlc::Error),
+    /// The request cannot be.
+    #[error("{0}")]
+    Request(String),
+}
+
+impl Failure {
+    /// For [`Result::map_err`] on a file operation.
+    pub fn file(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_path_buf();
+        move |source| Self::File {
+            action,
+            path,
+            source,
+        }
+    }
+
+    /// Whether the reader of our output has gone away, which is no error.
+    pub fn is_broken_pipe(&self) -> bool {
+        matches!(self, Self::Output(error) if error.kind() == ErrorKind::BrokenPipe)
+    }
+}

@@ -1,0 +1,46 @@
+//! The `colophon` program: stamp pictures, verify them, trace them back.
+
+mod args;
+mod commands;
+mod exit;
+mod failure;
+mod interrupt;
+mod jobs;
+mod passphrase;
+mod printer;
+mod report;
+mod text;
+
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+use crate::args::Cli;
+use crate::exit::Exit;
+use crate::failure::Failure;
+use crate::interrupt::Interrupt;
+use crate::printer::Printer;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let printer = Printer::new(&cli.global);
+    let exit = match run(&cli, &printer) {
+        Ok(exit) => exit,
+        // Whoever reads our output has seen enough: `colophon verify *.jpg | head`.
+        Err(failure) if failure.is_broken_pipe() => Exit::DONE,
+        Err(failure) => {
+            printer.failure(&failure);
+            Exit::FAILED
+        }
+    };
+    exit.into()
+}
+
+fn run(cli: &Cli, printer: &Printer) -> Result<Exit, Failure> {
+    let interrupt = Interrupt::install()?;
+    let exit = commands::run(cli, printer, &interrupt);
+    if interrupt.is_stopping() {
+        return Ok(Exit::INTERRUPTED);
+    }
+    exit
+}

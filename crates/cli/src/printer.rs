@@ -1,0 +1,154 @@
+//! Where output goes, and how: settled once from the options and the terminal.
+
+use std::io::{self, IsTerminal as _, Write as _};
+
+use anstream::{AutoStream, ColorChoice};
+use anstyle::{AnsiColor, Style};
+use indicatif::{ProgressBar, ProgressStyle};
+use serde::Serialize;
+
+use crate::args::{Color, Global};
+use crate::failure::Failure;
+use crate::text;
+
+/// Bold.
+pub const STRONG: Style = Style::new().bold();
+/// Things that are less important.
+pub const FAINT: Style = Style::new().dimmed();
+/// Evidence found.
+pub const GOOD: Style = AnsiColor::Green.on_default();
+/// Something that a person should look at.
+pub const ALERT: Style = AnsiColor::Red.on_default();
+/// Not checked, or only half so.
+pub const CAUTION: Style = AnsiColor::Yellow.on_default();
+
+/// Narrowest and widest that reports are set.
+const WIDTHS: std::ops::RangeInclusive<usize> = 40..=100;
+const DEFAULT_WIDTH: usize = 80;
+
+/// Text in a style; colours are taken out again where they do not belong.
+pub fn styled(style: Style, text: &str) -> String {
+    format!("{style}{text}{style:#}")
+}
+
+/// Prints to standard output and standard error.
+#[derive(Debug)]
+pub struct Printer {
+    quiet: bool,
+    verbose: bool,
+    progress: bool,
+    width: usize,
+    out: ColorChoice,
+    err: ColorChoice,
+}
+
+impl Printer {
+    /// Settles everything from the options and the terminal.
+    pub fn new(global: &Global) -> Self {
+        let choice = match global.color {
+            Color::Auto => None,
+            Color::Always => Some(ColorChoice::Always),
+            Color::Never => Some(ColorChoice::Never),
+        };
+        let width = terminal_size::terminal_size_of(io::stdout())
+            .map_or(DEFAULT_WIDTH, |(width, _)| usize::from(width.0));
+        Self {
+            quiet: global.quiet,
+            verbose: global.verbose,
+            progress: !global.no_progress && !global.quiet && io::stderr().is_terminal(),
+            width: width.clamp(*WIDTHS.start(), *WIDTHS.end()),
+            out: choice.unwrap_or_else(|| AutoStream::choice(&io::stdout())),
+            err: choice.unwrap_or_else(|| AutoStream::choice(&io::stderr())),
+        }
+    }
+
+    /// Columns to set text in.
+    pub fn width(&self) -> usize {
+        self.width
+    }
+
+    /// Whether details were asked for.
+    pub fn is_verbose(&self) -> bool {
+        self.verbose
+    }
+
+    /// Text for people on standard output, with a line's end added; nothing under `--quiet`.
+    ///
+    /// # Errors
+    /// [`Failure::Output`].
+    pub fn say(&self, text: &str) -> Result<(), Failure> {
+        if self.quiet {
+            return Ok(());
+        }
+        self.data(text)
+    }
+
+    /// What was asked for itself, such as a proof: printed under `--quiet` too.
+    ///
+    /// # Errors
+    /// [`Failure::Output`].
+    pub fn data(&self, text: &str) -> Result<(), Failure> {
+        let mut out = AutoStream::new(io::stdout(), self.out).lock();
+        writeln!(out, "{text}")
+            .and_then(|()| out.flush())
+            .map_err(Failure::Output)
+    }
+
+    /// One line of JSON on standard output.
+    ///
+    /// # Errors
+    /// [`Failure::Output`].
+    pub fn json(&self, value: &impl Serialize) -> Result<(), Failure> {
+        let line = serde_json::to_string(value).map_err(|error| Failure::Output(error.into()))?;
+        self.data(&line)
+    }
+
+    /// A remark on standard error; nothing under `--quiet`.
+    pub fn note(&self, text: &str) {
+        if !self.quiet {
+            self.tell("note", CAUTION, text);
+        }
+    }
+
+    /// A failure on standard error, with its causes.
+    pub fn failure(&self, failure: &dyn std::error::Error) {
+        self.tell("error", ALERT, &describe(failure));
+    }
+
+    fn tell(&self, label: &str, style: Style, text: &str) {
+        let mut err = AutoStream::new(io::stderr(), self.err).lock();
+        // If standard error is gone there is nobody left to tell.
+        let _ = writeln!(
+            err,
+            "{} {}",
+            styled(style.bold(), &format!("{label}:")),
+            text::clean(text)
+        );
+    }
+
+    /// A bar on standard error over `count` files; hidden for one file and off a terminal.
+    pub fn progress(&self, count: usize) -> ProgressBar {
+        if !self.progress || count < 2 {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} files, {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::new(count as u64).with_style(style);
+        bar.tick();
+        bar
+    }
+}
+
+/// An error and its causes in one line, without saying anything twice.
+pub fn describe(error: &dyn std::error::Error) -> String {
+    let mut line = error.to_string();
+    let mut cause = error.source();
+    while let Some(next) = cause {
+        let text = next.to_string();
+        if !line.contains(&text) {
+            line = format!("{line}: {text}");
+        }
+        cause = next.source();
+    }
+    line
+}

@@ -1,0 +1,369 @@
+//! The evidence of a report, reader by reader.
+
+use colophon_manifest::{
+    Identity, Integrity, Revocation, Signature, Time, Trust, Verdict, Verdicts,
+};
+use colophon_policy::Binding;
+use colophon_provenance::{
+    AgentEvidence, Geometry, LedgerEvidence, ManifestEvidence, Matched, RecoveredManifest, Report,
+    SignerEvidence,
+};
+
+use super::sheet::{Mark, Sheet};
+use crate::text::counted;
+
+type Lines = Vec<(Mark, String)>;
+
+/// Adds one section for each reader.
+pub fn sections(sheet: &mut Sheet, report: &Report, verbose: bool) {
+    let evidence = &report.evidence;
+    let absent = |what: &str, otherwise: &str| {
+        let skipped = report.not_checked.iter().any(|item| item.what == what);
+        vec![if skipped {
+            (Mark::Caution, "not checked, see below".to_owned())
+        } else {
+            (Mark::Plain, otherwise.to_owned())
+        }]
+    };
+    let attached = evidence
+        .manifest
+        .as_ref()
+        .map(|it| manifest(it, true, verbose));
+    sheet.section(
+        "Manifest",
+        &attached.unwrap_or_else(|| absent("manifest", "none in the file")),
+    );
+    let mark = evidence.watermark.as_ref().map(|it| {
+        let chance = format!(
+            "id {} (chance of such a reading without a mark: 10^{:.0})",
+            it.payload, it.log10_false_positive
+        );
+        vec![(Mark::Good, chance), (Mark::Plain, geometry(&it.geometry))]
+    });
+    sheet.section(
+        "Watermark",
+        &mark.unwrap_or_else(|| absent("watermark", "none made with this home's key")),
+    );
+    let record = evidence.ledger.as_ref().map(|it| ledger(it, verbose));
+    sheet.section(
+        "Ledger",
+        &record.unwrap_or_else(|| absent("ledger", "no record")),
+    );
+    if let Some(record) = &evidence.ledger {
+        sheet.section("Content", &content(record));
+    }
+    if let Some(it) = &evidence.recovered_manifest {
+        sheet.section("Recovered", &recovered(it, verbose));
+    }
+    if let Some(it) = evidence.fingerprint.as_ref() {
+        let mut lines = Lines::new();
+        if let Some(near) = &it.nearest {
+            lines.push((
+                Mark::Caution,
+                format!(
+                    "looks like the picture of record {}, issued {}{} ({} of 256 bits differ)",
+                    near.record,
+                    near.issued_at,
+                    by(near.generator.as_ref()),
+                    near.distance
+                ),
+            ));
+        }
+        if verbose {
+            lines.push((
+                Mark::Plain,
+                format!("perceptual hash {}, quality {}", it.hash, it.quality),
+            ));
+        }
+        sheet.section("Likeness", &lines);
+    }
+    if let Some(it) = &evidence.declared {
+        let text = format!(
+            "declares {}; not signed, so anyone can have written it",
+            it.digital_source_type
+        );
+        sheet.section("Metadata", &[(Mark::Plain, text)]);
+    }
+}
+
+/// A manifest: who, what, and the verdicts on it, each apart.
+fn manifest(it: &ManifestEvidence, with_verdicts: bool, verbose: bool) -> Lines {
+    let mut lines = Lines::new();
+    if let Some(note) = &it.note {
+        lines.push((Mark::Caution, note.clone()));
+    }
+    if it.id.is_some() {
+        let who = it
+            .signer
+            .as_ref()
+            .map_or_else(|| "nobody who is named".to_owned(), signer);
+        lines.push((signer_mark(it), format!("signed by {who}")));
+    }
+    if let Some(verdicts) = it.verdicts.as_ref().filter(|_| with_verdicts) {
+        lines.extend(verdict_lines(verdicts, verbose));
+    }
+    lines.extend(statements(it).map(|text| (Mark::Plain, text)));
+    if verbose {
+        lines.extend(
+            it.id
+                .iter()
+                .map(|id| (Mark::Plain, format!("manifest id {id}"))),
+        );
+    }
+    lines
+}
+
+/// How far the signer's name can be believed; whether the file was changed since is told apart.
+fn signer_mark(it: &ManifestEvidence) -> Mark {
+    match it
+        .verdicts
+        .as_ref()
+        .map(|verdicts| (verdicts.signature.state, &verdicts.trust.state))
+    {
+        Some((Signature::Valid, Trust::Trusted { .. })) => Mark::Good,
+        Some((Signature::Invalid | Signature::Missing, _)) => Mark::Alert,
+        _ => Mark::Caution,
+    }
+}
+
+fn signer(it: &SignerEvidence) -> String {
+    match (&it.organisation, &it.common_name) {
+        (Some(organisation), Some(name)) => format!("{organisation} ({name})"),
+        (Some(name), None) | (None, Some(name)) => name.clone(),
+        (None, None) => "a certificate without names".to_owned(),
+    }
+}
+
+/// What the manifest says, as far as it says anything.
+fn statements(it: &ManifestEvidence) -> impl Iterator<Item = String> {
+    let kinds = (!it.source_types.is_empty()).then(|| it.source_types.join(", "));
+    let agent = it.software_agent.as_ref().map(agent);
+    let said: Vec<String> = [
+        kinds,
+        agent.map(|agent| format!("by {agent}")),
+        it.claimed_time.as_ref().map(|time| format!("on {time}")),
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
+    let made = (!said.is_empty()).then(|| format!("says: {}", said.join(" ")));
+    let title = it.title.as_ref().map(|title| format!("title: {title}"));
+    let unmarked = it
+        .unmarked_reason
+        .as_ref()
+        .map(|reason| format!("issued without a mark: {reason}"));
+    let parents = (!it.ingredients.is_empty())
+        .then(|| format!("made from {}", counted(it.ingredients.len(), "other file")));
+    [made, title, unmarked, parents].into_iter().flatten()
+}
+
+fn verdict_lines(it: &Verdicts, verbose: bool) -> Lines {
+    fn line<S>(verdict: &Verdict<S>, mark: Mark, name: &str, verbose: bool) -> (Mark, String) {
+        let codes = if verbose && !verdict.codes.is_empty() {
+            format!(" [{}]", verdict.codes.join(", "))
+        } else {
+            String::new()
+        };
+        (mark, format!("{name}: {}{codes}", verdict.sentence))
+    }
+    let integrity = match it.integrity.state {
+        Integrity::Intact => Mark::Good,
+        Integrity::FileAltered | Integrity::ManifestAltered | Integrity::Malformed => Mark::Alert,
+        _ => Mark::Caution,
+    };
+    let signature = match it.signature.state {
+        Signature::Valid => Mark::Good,
+        Signature::Invalid | Signature::Missing => Mark::Alert,
+        _ => Mark::Caution,
+    };
+    let time = match it.time.state {
+        Time::Stamped => Mark::Good,
+        Time::Unstamped => Mark::Plain,
+        Time::BadStamp => Mark::Alert,
+        _ => Mark::Caution,
+    };
+    let trust = match it.trust.state {
+        Trust::Trusted { .. } => Mark::Good,
+        Trust::Unacceptable => Mark::Alert,
+        _ => Mark::Caution,
+    };
+    let identity = match it.identity.state {
+        Identity::Absent => Mark::Plain,
+        Identity::Failed => Mark::Alert,
+        _ => Mark::Caution,
+    };
+    let mut lines = vec![
+        line(&it.integrity, integrity, "integrity", verbose),
+        line(&it.signature, signature, "signature", verbose),
+        line(&it.time, time, "time", verbose),
+        line(&it.trust, trust, "trust", verbose),
+        line(&it.identity, identity, "identity", verbose),
+    ];
+    match it.revocation.state {
+        Revocation::Good => lines.push(line(&it.revocation, Mark::Good, "revocation", verbose)),
+        Revocation::Revoked => lines.push(line(&it.revocation, Mark::Alert, "revocation", verbose)),
+        // Told under "not checked".
+        _ => {}
+    }
+    lines
+}
+
+fn ledger(it: &LedgerEvidence, verbose: bool) -> Lines {
+    let ways: Vec<&str> = it
+        .matched_by
+        .iter()
+        .map(|way| match way {
+            Matched::Watermark => "the mark",
+            Matched::AssetHash => "the file's hash",
+            Matched::Manifest => "the manifest",
+        })
+        .collect();
+    let mut lines = vec![
+        (
+            Mark::Good,
+            format!("record {}, found by {}", it.record, listed(&ways)),
+        ),
+        (
+            Mark::Plain,
+            format!(
+                "issued {}{}, {}, {} x {} pixels",
+                it.issued_at,
+                by(it.generator.as_ref()),
+                source_type(&it.source_type),
+                it.width,
+                it.height
+            ),
+        ),
+    ];
+    let inclusion = &it.inclusion;
+    lines.push(if inclusion.proven {
+        let size = inclusion.tree_size.map_or(String::new(), |size| {
+            format!(" of {}", counted(size as usize, "record"))
+        });
+        (Mark::Good, format!("proven to be in the signed log{size}"))
+    } else {
+        let why = inclusion.problem.as_deref().unwrap_or("no reason given");
+        (
+            Mark::Alert,
+            format!("not proven to be in the signed log: {why}"),
+        )
+    });
+    if verbose {
+        lines.push((Mark::Plain, format!("log {}", it.origin)));
+        lines.extend(
+            inclusion
+                .root
+                .iter()
+                .map(|root| (Mark::Plain, format!("root {root}"))),
+        );
+        lines.push((
+            Mark::Plain,
+            format!("sha-256 of the issued file {}", it.asset_sha256),
+        ));
+    }
+    lines
+}
+
+/// "a", "a and b", "a, b and c".
+fn listed(items: &[&str]) -> String {
+    match items {
+        [] => String::new(),
+        [only] => (*only).to_owned(),
+        [first @ .., last] => format!("{} and {last}", first.join(", ")),
+    }
+}
+
+/// Whether the picture shows what was recorded.
+fn content(it: &LedgerEvidence) -> Lines {
+    let comparison = &it.comparison;
+    let (mark, says) = match comparison.binding {
+        Binding::Same => (Mark::Good, "shows what was recorded, or a part of it"),
+        Binding::Different => (Mark::Alert, "shows something else than what was recorded"),
+        Binding::Undecided => (
+            Mark::Caution,
+            "could not be compared clearly with what was recorded",
+        ),
+        Binding::None => (Mark::Caution, "was not compared with what was recorded"),
+    };
+    let detail = comparison
+        .score
+        .map_or(String::new(), |score| format!(" (correlation {score:.2})"));
+    vec![(mark, format!("{says}{detail}"))]
+}
+
+fn recovered(it: &RecoveredManifest, verbose: bool) -> Lines {
+    let mut lines = vec![if it.agrees {
+        (
+            Mark::Good,
+            "the original manifest was kept in the ledger; its bindings agree with this picture"
+                .to_owned(),
+        )
+    } else {
+        (
+            Mark::Alert,
+            "a manifest was kept in the ledger, but its bindings do not agree with this picture"
+                .to_owned(),
+        )
+    }];
+    if verbose {
+        lines.extend(it.bindings.iter().map(|binding| {
+            let mark = if binding.agrees {
+                Mark::Good
+            } else {
+                Mark::Alert
+            };
+            (mark, format!("{}: {}", binding.alg, binding.how))
+        }));
+    }
+    // The five sentences would repeat those about a file that nobody has here any more.
+    lines.extend(manifest(&it.manifest, verbose, verbose));
+    lines
+}
+
+/// The last part of an IPTC source type's URI, which is what people know it by.
+fn source_type(uri: &str) -> &str {
+    uri.rsplit('/').next().unwrap_or(uri)
+}
+
+fn geometry(it: &Geometry) -> String {
+    let mut parts = Vec::new();
+    if it.flip {
+        parts.push("mirrored".to_owned());
+    }
+    if it.rotation.abs() >= 0.05 {
+        parts.push(format!("turned by {:.1} degrees", it.rotation));
+    }
+    if (it.scale - 1.0).abs() >= 0.005 {
+        parts.push(format!("scaled to {:.0} %", it.scale * 100.0));
+    }
+    if parts.is_empty() {
+        "neither turned nor scaled since it was issued".to_owned()
+    } else {
+        format!("{} since it was issued", parts.join(", "))
+    }
+}
+
+fn agent(it: &AgentEvidence) -> String {
+    match &it.version {
+        Some(version) => format!("{} {version}", it.name),
+        None => it.name.clone(),
+    }
+}
+
+fn by(generator: Option<&AgentEvidence>) -> String {
+    generator.map_or(String::new(), |generator| {
+        format!(" by {}", agent(generator))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::listed;
+
+    #[test]
+    fn lists_read_as_sentences() {
+        assert_eq!(listed(&["a"]), "a");
+        assert_eq!(listed(&["a", "b"]), "a and b");
+        assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
+    }
+}
