@@ -87,7 +87,7 @@ fn a_full_disk_under_the_home() {
         let name = format!("out-{at}.jpg");
         let ended = bench.run(&["stamp", "a.jpg", "-o", &name]);
         if ended.code == Some(2) {
-            ended.says("disk");
+            ended.says("free some space");
             assert!(!bench.path(&name).exists(), "no file without its record");
             failed = true;
             break;

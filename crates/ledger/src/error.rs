@@ -140,7 +140,24 @@ impl LedgerError {
             Some(ErrorCode::DiskFull) => Self::DiskFull {
                 path: path.to_owned(),
             },
+            // SQLite says "I/O error" when it cannot lengthen a file or its shared memory.
+            _ if extended_code(error).is_some_and(|code| GROWING_FAILED.contains(&code)) => {
+                Self::DiskFull {
+                    path: path.to_owned(),
+                }
+            }
             _ => Self::Database(error.to_string()),
         }
     }
+}
+
+/// Extended codes of a write that found no room.
+const GROWING_FAILED: [i32; 3] = [
+    rusqlite::ffi::SQLITE_IOERR_WRITE,
+    rusqlite::ffi::SQLITE_IOERR_SHMSIZE,
+    rusqlite::ffi::SQLITE_IOERR_TRUNCATE,
+];
+
+fn extended_code(error: &rusqlite::Error) -> Option<i32> {
+    error.sqlite_error().map(|error| error.extended_code)
 }

@@ -92,7 +92,8 @@ impl Issuer {
         &self.limits
     }
 
-    /// Marks, signs, checks, records and writes a picture. WebP is written without loss.
+    /// Marks, signs, checks, records and writes a picture. WebP is written without loss when
+    /// the input was without.
     ///
     /// The record is durable before the file gets its name. When anything fails there is no file;
     /// a failure between the two leaves a record without a file, which is harmless.

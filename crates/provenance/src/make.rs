@@ -18,6 +18,8 @@ use crate::{LEAST_PSNR, ProvenanceError, StampRequest};
 const LEAST_PSNR_UNDER_JPEG: f64 = 42.6;
 /// Qualities tried after the first until the file keeps [`LEAST_PSNR`].
 const QUALITIES: [u8; 4] = [95, 97, 99, 100];
+/// WebP qualities tried for a picture that was lossy before; without loss after them.
+const WEBP_QUALITIES: [f32; 2] = [95.0, 100.0];
 /// Largest deviation from the identity, per axis, of a pose that counts as unturned and unscaled.
 const SAME_POSE: f64 = 0.003;
 
@@ -202,7 +204,7 @@ impl Content {
     }
 }
 
-/// Encodes, for JPEG with rising quality until the file keeps [`LEAST_PSNR`] against `original`.
+/// Encodes, for lossy formats with rising quality until the file keeps [`LEAST_PSNR`] against `original`.
 pub(crate) fn encode_close(
     picture: &Picture,
     original: &Picture,
@@ -241,8 +243,10 @@ fn attempts(
     quality_floor: u8,
 ) -> Vec<EncodeOptions> {
     let base = EncodeOptions::new(format);
-    if format != Format::Jpeg {
-        return vec![base];
+    match format {
+        Format::Jpeg => {}
+        Format::WebP if !original.is_lossless_source() => return lossy_webp_first(&base),
+        _ => return vec![base],
     }
     let chroma = original.source_chroma().unwrap_or(ChromaSubsampling::S444);
     if let Some(jpeg_quality) = request.jpeg_quality {
@@ -274,6 +278,15 @@ fn attempts(
         });
     }
     tried
+}
+
+/// A picture that was lossy before is not blown up to a lossless file unless its quality needs it.
+fn lossy_webp_first(base: &EncodeOptions) -> Vec<EncodeOptions> {
+    let lossy = WEBP_QUALITIES.map(|quality| EncodeOptions {
+        webp_quality: Some(quality),
+        ..base.clone()
+    });
+    lossy.into_iter().chain([base.clone()]).collect()
 }
 
 /// PSNR over the samples or, when formats differ in depth or channels, over 8-bit RGB.

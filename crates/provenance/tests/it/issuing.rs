@@ -48,6 +48,25 @@ fn every_output_format_reads_back_as_issued_and_unchanged() {
 }
 
 #[test]
+fn a_lossy_picture_becomes_a_lossy_webp_and_a_lossless_one_a_lossless() {
+    let place = Place::new();
+    let source = picture(9, 640, 480);
+    for (name, input, chunk) in [
+        ("lossy.webp", jpeg(&source, 85), b"VP8 "),
+        ("lossless.webp", png(&source), b"VP8L"),
+    ] {
+        let (issued, bytes) = place.stamped(&input, name);
+        assert!(bytes.windows(4).any(|w| w == chunk), "{name}");
+        assert!(issued.psnr_file.unwrap() >= LEAST_PSNR, "{name}");
+        assert_eq!(
+            rule(&place.verify(&bytes)),
+            "issued-and-unchanged",
+            "{name}"
+        );
+    }
+}
+
+#[test]
 fn depth_gray_and_alpha_survive_stamping() {
     let place = Place::new();
     let rgb = picture(5, 400, 300);
