@@ -14,134 +14,56 @@ pub struct Attack {
 
 /// The attacks of the table, in its order.
 pub const ATTACKS: &[Attack] = &[
-    Attack {
-        name: "none",
-        apply: |p| Ok(p.clone()),
-    },
-    Attack {
-        name: "JPEG 70",
-        apply: |p| jpeg(p, 70),
-    },
-    Attack {
-        name: "JPEG 50",
-        apply: |p| jpeg(p, 50),
-    },
-    Attack {
-        name: "JPEG 30",
-        apply: |p| jpeg(p, 30),
-    },
-    Attack {
-        name: "JPEG 10",
-        apply: |p| jpeg(p, 10),
-    },
-    Attack {
-        name: "WebP 50",
-        apply: |p| webp(p, 50.0),
-    },
-    Attack {
-        name: "resize 0.5x",
-        apply: |p| Ok(resized(p, 0.5)),
-    },
-    Attack {
-        name: "resize 0.3x + JPEG 70",
-        apply: |p| jpeg(&resized(p, 0.3), 70),
-    },
-    Attack {
-        name: "resize 1.5x",
-        apply: |p| Ok(resized(p, 1.5)),
-    },
-    Attack {
-        name: "crop to 50 % area",
-        apply: |p| Ok(cropped(p, 0.5)),
-    },
-    Attack {
-        name: "crop to 50 % + JPEG 50",
-        apply: |p| jpeg(&cropped(p, 0.5), 50),
-    },
-    Attack {
-        name: "crop to 25 % area",
-        apply: |p| Ok(cropped(p, 0.25)),
-    },
-    Attack {
-        name: "crop to 25 % + JPEG 50",
-        apply: |p| jpeg(&cropped(p, 0.25), 50),
-    },
-    Attack {
-        name: "crop to 10 % area",
-        apply: |p| Ok(cropped(p, 0.1)),
-    },
-    Attack {
-        name: "rotate 5",
-        apply: |p| Ok(rotated(p, 5.0)),
-    },
-    Attack {
-        name: "rotate 5, cropped to fit, JPEG 50",
-        apply: |p| jpeg(&cropped(&rotated(p, 5.0), 0.6), 50),
-    },
-    Attack {
-        name: "rotate 30",
-        apply: |p| Ok(rotated(p, 30.0)),
-    },
-    Attack {
-        name: "rotate 45",
-        apply: |p| Ok(rotated(p, 45.0)),
-    },
-    Attack {
-        name: "rotate 90",
-        apply: |p| Ok(imageops::rotate90(p)),
-    },
-    Attack {
-        name: "rotate 180",
-        apply: |p| Ok(imageops::rotate180(p)),
-    },
-    Attack {
-        name: "horizontal flip",
-        apply: |p| Ok(imageops::flip_horizontal(p)),
-    },
-    Attack {
-        name: "grayscale",
-        apply: |p| Ok(gray(p)),
-    },
-    Attack {
-        name: "brightness 1.5x",
-        apply: |p| Ok(mapped(p, |v| v * 1.5)),
-    },
-    Attack {
-        name: "contrast 0.5x",
-        apply: |p| Ok(mapped(p, |v| (v - 128.0) * 0.5 + 128.0)),
-    },
-    Attack {
-        name: "gamma 2",
-        apply: |p| Ok(mapped(p, |v| 255.0 * (v / 255.0).powf(2.0))),
-    },
-    Attack {
-        name: "blur sd 2",
-        apply: |p| Ok(imageops::blur(p, 2.0)),
-    },
-    Attack {
-        name: "noise sd 10",
-        apply: |p| Ok(noisy(p, 10.0)),
-    },
-    Attack {
-        name: "0.6x on a busy page",
-        apply: |p| Ok(pasted(p)),
-    },
-    Attack {
-        name: "rotate 10 + 0.6x + crop 50 % + JPEG 50",
-        apply: |p| jpeg(&cropped(&resized(&rotated(p, 10.0), 0.6), 0.5), 50),
-    },
-    Attack {
-        name: "aspect 1.2 : 1",
-        apply: |p| {
-            Ok(imageops::resize(
-                p,
-                p.width() * 6 / 5,
-                p.height(),
-                FilterType::CatmullRom,
-            ))
-        },
-    },
+    attack("none", |p| Ok(p.clone())),
+    attack("JPEG 70", |p| jpeg(p, 70)),
+    attack("JPEG 50", |p| jpeg(p, 50)),
+    attack("JPEG 30", |p| jpeg(p, 30)),
+    attack("JPEG 10", |p| jpeg(p, 10)),
+    attack("WebP 50", |p| webp(p, 50.0)),
+    attack("resize 0.5x", |p| Ok(resized(p, 0.5))),
+    attack("resize 0.3x + JPEG 70", |p| jpeg(&resized(p, 0.3), 70)),
+    attack("resize 1.5x", |p| Ok(resized(p, 1.5))),
+    attack("crop to 50 % area", |p| Ok(cropped(p, 0.5))),
+    attack("crop to 50 % + JPEG 50", |p| jpeg(&cropped(p, 0.5), 50)),
+    attack("crop to 25 % area", |p| Ok(cropped(p, 0.25))),
+    attack("crop to 25 % + JPEG 50", |p| jpeg(&cropped(p, 0.25), 50)),
+    attack("crop to 10 % area", |p| Ok(cropped(p, 0.1))),
+    attack("rotate 5", |p| Ok(rotated(p, 5.0))),
+    attack("rotate 5, cropped to fit, JPEG 50", |p| {
+        jpeg(&cropped(&rotated(p, 5.0), 0.6), 50)
+    }),
+    attack("rotate 30", |p| Ok(rotated(p, 30.0))),
+    attack("rotate 45", |p| Ok(rotated(p, 45.0))),
+    attack("rotate 90", |p| Ok(imageops::rotate90(p))),
+    attack("rotate 180", |p| Ok(imageops::rotate180(p))),
+    attack("horizontal flip", |p| Ok(imageops::flip_horizontal(p))),
+    attack("grayscale", |p| Ok(gray(p))),
+    attack("brightness 1.5x", |p| Ok(mapped(p, |v| v * 1.5))),
+    attack("contrast 0.5x", |p| {
+        Ok(mapped(p, |v| (v - 128.0) * 0.5 + 128.0))
+    }),
+    attack("gamma 2", |p| {
+        Ok(mapped(p, |v| 255.0 * (v / 255.0).powf(2.0)))
+    }),
+    attack("blur sd 2", |p| Ok(imageops::blur(p, 2.0))),
+    attack("noise sd 10", |p| Ok(noisy(p, 10.0))),
+    attack("0.6x on a busy page", |p| Ok(pasted(p))),
+    attack("rotate 10 + 0.6x + crop 50 % + JPEG 50", |p| {
+        jpeg(&cropped(&resized(&rotated(p, 10.0), 0.6), 0.5), 50)
+    }),
+    attack("aspect 1.2 : 1", |p| {
+        Ok(imageops::resize(
+            p,
+            p.width() * 6 / 5,
+            p.height(),
+            FilterType::CatmullRom,
+        ))
+    }),
 ];
+
+const fn attack(name: &'static str, apply: fn(&RgbImage) -> Result<RgbImage>) -> Attack {
+    Attack { name, apply }
+}
 
 /// JPEG at a quality, 4:2:0, and back.
 pub fn jpeg(picture: &RgbImage, quality: u8) -> Result<RgbImage> {
