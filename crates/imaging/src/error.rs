@@ -81,7 +81,7 @@ pub enum ImagingError {
     #[error("{} is a folder; name a file", .0.display())]
     IsFolder(PathBuf),
     /// The output exists and was not to be replaced.
-    #[error("{} exists already; choose another name or ask to overwrite it", .0.display())]
+    #[error("{} exists already; choose another name or pass --overwrite", .0.display())]
     AlreadyExists(PathBuf),
     /// Reading or writing failed.
     #[error("cannot {action} {}: {source}; {}", .path.display(), io_advice(.source))]

@@ -15,7 +15,7 @@ use colophon_watermark::{Detector, Embedder, WatermarkKey};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
-use crate::make::{Encoded, Marked, Marker, encode_close, set_metadata};
+use crate::make::{Encoded, Marked, Marker, encode_close, refuse_unfaithful, set_metadata};
 use crate::read_back::Expected;
 use crate::request::Steps;
 use crate::signing::ManifestSigner;
@@ -125,7 +125,7 @@ impl Issuer {
             &marked.picture,
             &original,
             format,
-            request,
+            request.jpeg_quality,
             self.quality_floor,
             &self.limits,
         )?;
@@ -192,11 +192,8 @@ impl Issuer {
 
     fn decode_input(&self, input: &[u8]) -> Result<Picture, ProvenanceError> {
         let picture = decode(input, &self.limits)?;
-        match picture.frames_hint() {
-            frames @ 2.. => Err(ProvenanceError::Animated { frames }),
-            _ if picture.is_cmyk() => Err(ProvenanceError::Cmyk),
-            _ => Ok(picture),
-        }
+        refuse_unfaithful(&picture)?;
+        Ok(picture)
     }
 
     fn manifest<'a>(

@@ -24,6 +24,7 @@ pub use config::{AnchorKind, AnchorList, Config, Setting, ShownSetting, ValueOri
 pub use error::ProvenanceError;
 pub use home::{Home, InitOptions};
 pub use issue::Issuer;
+pub use make::{MarkedFile, mark_only};
 pub use report::{
     AgentEvidence, BindingAgreement, Comparison, Container, Declared, Evidence,
     FingerprintEvidence, Geometry, InclusionEvidence, IngredientEvidence, LedgerEvidence,

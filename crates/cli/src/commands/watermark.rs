@@ -4,12 +4,9 @@ use std::io;
 use std::path::Path;
 use std::time::Instant;
 
-use colophon_imaging::{
-    EncodeOptions, Format, Limits, Picture, decode, encode, read_bounded, read_bounded_from,
-    write_atomic,
-};
+use colophon_imaging::{Format, Picture, decode, read_bounded, read_bounded_from, write_atomic};
 use colophon_keys::KeyStore;
-use colophon_provenance::{Config, InitOptions, Outcome};
+use colophon_provenance::{Config, InitOptions, Outcome, mark_only};
 use colophon_watermark::{
     Detection, Detector, EmbedOptions, Embedder, Payload, Plane, WatermarkError, WatermarkKey,
 };
@@ -60,26 +57,17 @@ struct Embedding<'a> {
 
 /// The limits behind the names of strengths.
 fn options(strength: Strength) -> EmbedOptions {
-    let standard = EmbedOptions::default();
     match strength {
-        Strength::Subtle => EmbedOptions {
-            least_psnr: 44.0,
-            most_psnr: 50.0,
-            enough_margin: 0.7 * standard.enough_margin,
-            ..standard
-        },
-        Strength::Standard => standard,
-        Strength::Strong => EmbedOptions {
-            most_psnr: standard.least_psnr,
-            ..standard
-        },
+        Strength::Subtle => EmbedOptions::subtle(),
+        Strength::Standard => EmbedOptions::default(),
+        Strength::Strong => EmbedOptions::strong(),
     }
 }
 
 fn embed(context: &Context<'_>, job: &Embedding<'_>) -> Result<Exit, Failure> {
-    let limits = limits(context)?;
-    let mut picture = decode(&read_bounded(job.input, &limits)?, &limits)?;
-    refuse_unfaithful(&picture)?;
+    let config = config(context)?;
+    let limits = config.limits();
+    let picture = decode(&read_bounded(job.input, &limits)?, &limits)?;
     let extension = job
         .output
         .extension()
@@ -94,20 +82,21 @@ fn embed(context: &Context<'_>, job: &Embedding<'_>) -> Result<Exit, Failure> {
         ))
     })?;
     let embedder = Embedder::new(&key(context, true)?);
-    let mark = embedder.mark(&plane(&picture)?, job.payload, &job.options)?;
-    picture.add_luma_delta(mark.delta.data())?;
-    let mut encoding = EncodeOptions::new(format);
-    encoding.jpeg_quality = encoding
-        .jpeg_quality
-        .max(picture.source_jpeg_quality().unwrap_or(0));
-    let marked = encode(&picture, &encoding)?;
+    let marked = mark_only(
+        &picture,
+        &embedder,
+        job.payload,
+        job.options,
+        format,
+        &config,
+    )?;
     {
         let _writing = context.interrupt.writing();
-        write_atomic(job.output, &marked, job.overwrite)?;
+        write_atomic(job.output, &marked.bytes, job.overwrite)?;
     }
     let about = styled(
         FAINT,
-        &format!("({:.1} dB, margin {:.0})", mark.psnr, mark.margin),
+        &format!("({:.1} dB, margin {:.0})", marked.psnr_mark, marked.margin),
     );
     context.printer.say(&format!(
         "{}  {}  {about}",
@@ -117,21 +106,9 @@ fn embed(context: &Context<'_>, job: &Embedding<'_>) -> Result<Exit, Failure> {
     Ok(Exit::DONE)
 }
 
-/// Refuses what could only be written back as less than it was.
-fn refuse_unfaithful(picture: &Picture) -> Result<(), Failure> {
-    let what = if picture.frames_hint() > 1 {
-        "an animation: save one frame as a picture first"
-    } else if picture.is_cmyk() {
-        "a CMYK picture: convert it to RGB first"
-    } else {
-        return Ok(());
-    };
-    Err(Failure::Request(format!("this is {what}")))
-}
-
-/// The bounds that the home's settings put on pictures.
-fn limits(context: &Context<'_>) -> Result<Limits, Failure> {
-    Ok(Config::load(Some(&context.home()?))?.limits())
+/// The home's settings.
+fn config(context: &Context<'_>) -> Result<Config, Failure> {
+    Ok(Config::load(Some(&context.home()?))?)
 }
 
 fn plane(picture: &Picture) -> Result<Plane, WatermarkError> {
@@ -242,7 +219,7 @@ fn detect(
     json: bool,
 ) -> Result<Exit, Failure> {
     let detector = Detector::new([&key(context, false)?]);
-    let limits = limits(context)?;
+    let limits = config(context)?.limits();
     let mut outcomes = Vec::new();
     let look = |path: &std::path::PathBuf| {
         let read = if is_stdin(path) {
