@@ -88,36 +88,17 @@ impl Folded {
 
     /// The best agreement of the pilots over orientations, classes and translations.
     pub(crate) fn align(&self, layout: &Layout) -> Option<Alignment> {
-        let mut best: Option<Alignment> = None;
         let mut grid = vec![Complex32::default(); SHIFTS * SHIFTS];
+        let mut best: Option<Alignment> = None;
         for turn in DIHEDRAL {
             let received: Vec<Complex32> = layout
                 .pilots
                 .iter()
                 .map(|&h| limited(self.received(turn, h)))
                 .collect();
-            let energy: f32 = received.iter().map(Complex32::norm_sqr).sum();
-            let scale = (2.0 / energy.max(1e-12)).sqrt();
             for class in TileClass::all() {
-                grid.fill(Complex32::default());
-                let phases = &layout.pilot_phases[class.index()];
-                for ((h, phase), value) in layout.pilots.iter().zip(phases).zip(&received) {
-                    grid[bin(h.u, h.v, SHIFTS)] = phase.conj() * value;
-                }
-                fft::forward_square(&mut grid, SHIFTS);
-                let Some((index, value)) = grid
-                    .iter()
-                    .enumerate()
-                    .max_by(|a, b| a.1.re.total_cmp(&b.1.re))
-                else {
-                    continue;
-                };
-                let z = value.re * scale;
+                let (shift, z) = best_shift(layout, class, &received, &mut grid);
                 if best.is_none_or(|b| z > b.z) {
-                    let shift = (
-                        (index % SHIFTS) as f64 / SHIFTS as f64,
-                        (index / SHIFTS) as f64 / SHIFTS as f64,
-                    );
                     best = Some(Alignment {
                         turn,
                         class,
@@ -182,6 +163,37 @@ impl Folded {
     pub(crate) fn basis(&self) -> Matrix {
         self.basis
     }
+}
+
+/// The translation, in tiles, at which received pilots agree best with those of a class, and how
+/// well: one transform tries all of a grid.
+fn best_shift(
+    layout: &Layout,
+    class: TileClass,
+    received: &[Complex32],
+    grid: &mut [Complex32],
+) -> ((f64, f64), f32) {
+    grid.fill(Complex32::default());
+    let phases = &layout.pilot_phases[class.index()];
+    for ((h, phase), value) in layout.pilots.iter().zip(phases).zip(received) {
+        grid[bin(h.u, h.v, SHIFTS)] = phase.conj() * value;
+    }
+    fft::forward_square(grid, SHIFTS);
+    let mut best = (0, f32::NEG_INFINITY);
+    for (index, value) in grid.iter().enumerate() {
+        if value.re > best.1 {
+            best = (index, value.re);
+        }
+    }
+    let place = |steps: usize| steps as f64 / SHIFTS as f64;
+    let shift = (place(best.0 % SHIFTS), place(best.0 / SHIFTS));
+    (shift, best.1 * unit_variance(received))
+}
+
+/// Factor that gives the sum of the values' real parts unit variance when their phases are random.
+fn unit_variance(values: &[Complex32]) -> f32 {
+    let energy: f32 = values.iter().map(Complex32::norm_sqr).sum();
+    (2.0 / energy.max(1e-12)).sqrt()
 }
 
 /// A coefficient far above its background is texture: its phase counts, its size does not.

@@ -63,7 +63,9 @@ fn a_read_only_folder_is_read_and_not_written() {
         );
     };
     protect("a-w,a+rX");
-    let executable = std::env::current_exe().unwrap();
+    // A copy, because nobody may be kept out of the folder that the build lies in.
+    let executable = dir.path().join("test-program");
+    std::fs::copy(std::env::current_exe().unwrap(), &executable).unwrap();
     let test = [
         "--exact",
         "faults::a_read_only_folder_is_read_and_not_written",
