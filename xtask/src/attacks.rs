@@ -3,6 +3,9 @@
 use anyhow::Result;
 use image::imageops::{self, FilterType};
 use image::{Rgb, RgbImage};
+use jpeg_encoder::SamplingFactor;
+
+use crate::pictures;
 
 /// One named thing that may happen to a picture.
 pub struct Attack {
@@ -67,16 +70,7 @@ const fn attack(name: &'static str, apply: fn(&RgbImage) -> Result<RgbImage>) ->
 
 /// JPEG at a quality, 4:2:0, and back.
 pub fn jpeg(picture: &RgbImage, quality: u8) -> Result<RgbImage> {
-    let mut bytes = Vec::new();
-    let mut encoder = jpeg_encoder::Encoder::new(&mut bytes, quality);
-    encoder.set_sampling_factor(jpeg_encoder::SamplingFactor::F_2_2);
-    let (width, height) = (picture.width() as u16, picture.height() as u16);
-    encoder.encode(
-        picture.as_raw(),
-        width,
-        height,
-        jpeg_encoder::ColorType::Rgb,
-    )?;
+    let bytes = pictures::jpeg_bytes(picture, quality, SamplingFactor::F_2_2)?;
     Ok(image::load_from_memory_with_format(&bytes, image::ImageFormat::Jpeg)?.into_rgb8())
 }
 

@@ -13,6 +13,7 @@ use colophon_tlog::Ed25519Signer;
 use colophon_watermark::{Detector, EmbedOptions, Embedder, Payload, WatermarkKey};
 use image::RgbImage;
 use image::imageops::{self, FilterType};
+use jpeg_encoder::SamplingFactor;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
@@ -276,18 +277,7 @@ fn high_water() -> Result<u64> {
     Ok(kilobytes / 1000)
 }
 
+/// A camera-like JPEG.
 fn encoded(picture: &RgbImage) -> Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let encoder = jpeg_encoder::Encoder::new(&mut bytes, 92);
-    let (width, height) = (
-        u16::try_from(picture.width())?,
-        u16::try_from(picture.height())?,
-    );
-    encoder.encode(
-        picture.as_raw(),
-        width,
-        height,
-        jpeg_encoder::ColorType::Rgb,
-    )?;
-    Ok(bytes)
+    pictures::jpeg_bytes(picture, 92, SamplingFactor::F_1_1)
 }

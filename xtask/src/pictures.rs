@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use colophon_watermark::{Mark, Plane};
 use image::RgbImage;
+use jpeg_encoder::{ColorType, Encoder, SamplingFactor};
 
 /// Every JPEG, PNG and WebP file of a folder, in order of names.
 pub fn list(folder: &Path) -> Result<Vec<PathBuf>> {
@@ -65,4 +66,17 @@ pub fn psnr(a: &RgbImage, b: &RgbImage) -> f64 {
         .map(|(x, y)| (f64::from(*x) - f64::from(*y)).powi(2))
         .sum();
     10.0 * (255.0 * 255.0 * a.len() as f64 / error).log10()
+}
+
+/// The picture as a JPEG file.
+pub fn jpeg_bytes(picture: &RgbImage, quality: u8, chroma: SamplingFactor) -> Result<Vec<u8>> {
+    let (width, height) = (
+        u16::try_from(picture.width())?,
+        u16::try_from(picture.height())?,
+    );
+    let mut bytes = Vec::new();
+    let mut encoder = Encoder::new(&mut bytes, quality);
+    encoder.set_sampling_factor(chroma);
+    encoder.encode(picture.as_raw(), width, height, ColorType::Rgb)?;
+    Ok(bytes)
 }

@@ -45,7 +45,6 @@ const ARROWS: [(&str, &[&str]); 11] = [
             "colophon-manifest",
             "colophon-ledger",
             "colophon-policy",
-            "colophon-tlog",
         ],
     ),
     ("colophon", &["*"]),

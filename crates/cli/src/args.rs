@@ -170,7 +170,7 @@ pub struct Stamp {
     /// Leave out the picture's own metadata (EXIF, XMP, IPTC, text)
     #[arg(long)]
     pub strip_metadata: bool,
-    /// Issue a picture that is too small or too flat for the mark without it, and say so in
+    /// Issue a picture that has no room for the mark without it, and say so in
     /// manifest and record
     #[arg(long)]
     pub allow_unmarked: bool,

@@ -37,4 +37,6 @@ pub use reader::{Entry, Inclusion, Stats};
 pub use record::{Agent, Kind, NewRecord, PrivatePart, PublicRecord, RecordError};
 pub use writer::Receipt;
 
-pub use colophon_tlog::{Checkpoint, Hash, LeafIndex, NoteSigner, TreeSize, VerifierKey};
+pub use colophon_tlog::{
+    Checkpoint, Hash, LeafIndex, NoteError, NoteSigner, TreeSize, VerifierKey,
+};

@@ -29,7 +29,7 @@ pub struct StampRequest {
     /// Whether EXIF, XMP, IPTC and texts of the input go into the output. The colour profile and
     /// the density always do.
     pub keep_metadata: bool,
-    /// Issue a picture that is too small or too flat without a mark, and say so.
+    /// Issue a picture that has no room for a mark without one, and say so.
     pub allow_unmarked: bool,
     /// The id to mark with, for tests; `None` draws one at random.
     pub payload: Option<u64>,

@@ -1,9 +1,9 @@
 //! Keys in the shapes that manifest and ledger ask for.
 
 use colophon_keys::{ClaimSigner, KeysError, LedgerSigner};
+use colophon_ledger::NoteError;
 use colophon_ledger::{NoteSigner, VerifierKey};
 use colophon_manifest::SignerError;
-use colophon_tlog::NoteError;
 
 use crate::ProvenanceError;
 

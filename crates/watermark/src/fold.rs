@@ -120,8 +120,7 @@ impl Folded {
             .zip(phases)
             .map(|(&h, phase)| (h, phase.conj() * limited(self.received(alignment.turn, h))))
             .collect();
-        let energy: f32 = values.iter().map(|v| v.1.norm_sqr()).sum();
-        let scale = (2.0 / energy.max(1e-12)).sqrt();
+        let scale = unit_variance(values.iter().map(|(_, value)| *value));
         let agreement = |shift: (f64, f64)| -> f32 {
             let sum: f32 = values
                 .iter()
@@ -187,12 +186,12 @@ fn best_shift(
     }
     let place = |steps: usize| steps as f64 / SHIFTS as f64;
     let shift = (place(best.0 % SHIFTS), place(best.0 / SHIFTS));
-    (shift, best.1 * unit_variance(received))
+    (shift, best.1 * unit_variance(received.iter().copied()))
 }
 
 /// Factor that gives the sum of the values' real parts unit variance when their phases are random.
-fn unit_variance(values: &[Complex32]) -> f32 {
-    let energy: f32 = values.iter().map(Complex32::norm_sqr).sum();
+fn unit_variance(values: impl Iterator<Item = Complex32>) -> f32 {
+    let energy: f32 = values.map(|value| value.norm_sqr()).sum();
     (2.0 / energy.max(1e-12)).sqrt()
 }
 

@@ -61,7 +61,7 @@ pub fn run(context: &Context<'_>, options: &Demo) -> Result<Exit, Failure> {
     let (issued, stamped) = stage.stamp(&original)?;
     let id = issued.watermark_id.as_deref().unwrap_or("none");
     stage.step(2, "Stamped", &format!(
-        "stamped.jpg carries the invisible mark {id} ({:.1} dB: the eye does not see it; difference-amplified.png \
+        "stamped.jpg carries the invisible mark {id} ({:.1} dB; difference-amplified.png \
          shows it {AMPLIFIED} times stronger) and a signed manifest. Ledger record {} was made first.",
         issued.psnr_mark.unwrap_or(f64::INFINITY), issued.record
     ))?;

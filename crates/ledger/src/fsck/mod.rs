@@ -171,19 +171,7 @@ impl Check<'_> {
     fn open_database(&mut self) -> Result<(), LedgerError> {
         match Db::open_reader(&self.files) {
             Ok(db) => {
-                match db.integrity() {
-                    Ok(findings) => {
-                        for finding in findings {
-                            self.report.add(
-                                ProblemKind::Database,
-                                None,
-                                Some(Files::DATABASE),
-                                finding,
-                            );
-                        }
-                    }
-                    Err(error) => self.database_problem(&error),
-                }
+                self.database_findings(ProblemKind::Database, db.integrity());
                 self.db = Some(db);
                 self.pages();
                 Ok(())
@@ -207,15 +195,16 @@ impl Check<'_> {
     }
 
     fn pages(&mut self) {
-        match pagesum::verify(&self.files) {
+        let findings = pagesum::verify(&self.files);
+        self.database_findings(ProblemKind::DatabasePage, findings);
+    }
+
+    fn database_findings(&mut self, kind: ProblemKind, findings: Result<Vec<String>, LedgerError>) {
+        match findings {
             Ok(findings) => {
                 for finding in findings {
-                    self.report.add(
-                        ProblemKind::DatabasePage,
-                        None,
-                        Some(Files::DATABASE),
-                        finding,
-                    );
+                    let file = Some(Files::DATABASE);
+                    self.report.add(kind, None, file, finding);
                 }
             }
             Err(error) => self.database_problem(&error),
