@@ -35,7 +35,7 @@ pub fn sections(sheet: &mut Sheet, report: &Report, verbose: bool) {
     );
     let mark = evidence.watermark.as_ref().map(|it| {
         let chance = format!(
-            "id {} (chance of such a reading without a mark: 10^{:.0})",
+            "id {} (chance of such a reading without a mark: at most 10^{:.0})",
             it.payload, it.log10_false_positive
         );
         vec![(Mark::Good, chance), (Mark::Plain, geometry(&it.geometry))]
