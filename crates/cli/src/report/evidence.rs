@@ -36,7 +36,9 @@ pub fn sections(sheet: &mut Sheet, report: &Report, verbose: bool) {
     let mark = evidence.watermark.as_ref().map(|it| {
         let chance = format!(
             "id {} (chance of such a reading without a mark: at most 10^{:.0})",
-            it.payload, it.log10_false_positive
+            it.payload,
+            // Rounded up: it is an upper bound.
+            it.log10_false_positive.ceil()
         );
         vec![(Mark::Good, chance), (Mark::Plain, geometry(&it.geometry))]
     });
