@@ -2,8 +2,11 @@
 
 mod attacks;
 mod bench;
+mod code_limit;
 mod false_positives;
+mod issued_search;
 mod pictures;
+mod received;
 mod robustness;
 
 use std::path::Path;
@@ -16,6 +19,8 @@ cargo xtask test [ARGS]             every test of the workspace, in release mode
 cargo xtask bench                   speed and peak memory of mark, issuer, verifier, ledger
 cargo xtask robustness DIR          what the mark survives, over the pictures of a folder
 cargo xtask false-positives DIR [N] the null distribution of the detector, N trials a pose (default 1000000)
+cargo xtask code-limit [--plot SVG] word error rate of the mark's code beside the best possible
+cargo xtask issued-search [N]       exact search among N issued ids (default 1000000; 100000000 needs 4 GB)
 ";
 
 fn main() -> ExitCode {
@@ -35,6 +40,16 @@ fn run() -> Result<()> {
         ["test", rest @ ..] => test(rest),
         ["bench"] => bench::run(),
         ["stamp-once", input, home] => bench::stamp_once(Path::new(input), Path::new(home)),
+        ["code-limit"] => code_limit::run(None),
+        ["code-limit", "--plot", file] => code_limit::run(Some(Path::new(file))),
+        ["issued-search"] => {
+            issued_search::run(1_000_000);
+            Ok(())
+        }
+        ["issued-search", count] => {
+            issued_search::run(count.parse().context("N is a whole number")?);
+            Ok(())
+        }
         ["robustness", folder] => robustness::run(Path::new(folder)),
         ["false-positives", folder] => false_positives::run(Path::new(folder), 1_000_000),
         ["false-positives", folder, trials] => {

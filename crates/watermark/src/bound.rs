@@ -3,15 +3,22 @@
 //! Fix any picture that was made without the key. Pose, translation and noise weights are
 //! chosen from magnitudes and pilots alone, so the received dimensions `y` do not depend on
 //! the scramble signs `s`, which are independent and fair. For one code word `c` the statistic
-//! `z = Σ s_i c_i y_i / |y|` is then a sum of independent, symmetric, bounded terms, and
-//! Hoeffding's inequality (JASA 58, 1963) gives `P(z >= t) <= exp(-t²/2)`, whatever the picture.
-//! A union over the `2^64` code words and the decoding attempts bounds the probability that
-//! *any* id is accepted. Nothing is assumed of pictures; the probability is over the key.
+//! `z = Σ s_i c_i y_i / |y|` is then a weighted sum of fair signs, the weights' squares summing
+//! to 1, and `P(z >= t) <= 3.18 Q(t)` with Q the normal tail (Bentkus and Dzindzalieta, Bernoulli
+//! 21, 2015, theorem 1.1), whatever the picture. A union over the code words that could have been
+//! answered and the decoding attempts bounds the probability that *any* id is accepted. Nothing
+//! is assumed of pictures; the probability is over the key.
 
-use crate::polar::CODE_BITS;
+use crate::message::CODE_BITS;
 
-/// Log10 of the false-positive probability at or below which a decoded id is accepted.
-pub const ACCEPT_LOG10: f64 = -12.0;
+/// Log10 of the false-positive probability at or below which an id is accepted.
+pub const ACCEPT_LOG10: f64 = -10.0;
+
+/// Ids that a mark can carry.
+pub(crate) const ALL_IDS: f64 = 18_446_744_073_709_551_616.0;
+
+/// `1 / (4 Q(sqrt 2))`, the constant of the theorem, rounded up.
+const RADEMACHER: f64 = 3.18;
 
 /// Normalised correlation of received dimensions with a code word's signs, in standard deviations.
 pub(crate) fn correlation(dimensions: &[f32], signs: &[f32]) -> f64 {
@@ -28,11 +35,37 @@ pub(crate) fn correlation(dimensions: &[f32], signs: &[f32]) -> f64 {
     }
 }
 
-/// Upper bound of log10 P(an unmarked picture yields any id with correlation `z` or more in `attempts` decodings).
-pub fn log10_false_positive(z: f64, attempts: usize) -> f64 {
-    let ids = 64.0 * std::f64::consts::LOG10_2;
-    let tail = z.max(0.0).powi(2) / 2.0 * std::f64::consts::LOG10_E;
-    ((attempts.max(1) as f64).log10() + ids - tail).min(0.0)
+/// Upper bound of log10 P(a picture without the mark yields any of `ids` with correlation `z` or
+/// more in `attempts` decodings).
+pub fn log10_false_positive(z: f64, attempts: usize, ids: f64) -> f64 {
+    let tried = (attempts.max(1) as f64).log10() + ids.max(1.0).log10();
+    (tried + log10_tail(z)).min(0.0)
+}
+
+/// Log10 of the bound for one id and one attempt.
+fn log10_tail(z: f64) -> f64 {
+    if z < 2.0 {
+        return 0.0;
+    }
+    // The asymptotic series of the normal tail exceeds it when cut after a positive term.
+    let square = z * z;
+    let series = 1.0 - 1.0 / square + 3.0 / (square * square);
+    let density = (std::f64::consts::TAU.sqrt() * z).recip() * series;
+    (RADEMACHER * density).log10() - square / 2.0 * std::f64::consts::LOG10_E
+}
+
+/// The correlation at which [`log10_false_positive`] reaches [`ACCEPT_LOG10`].
+pub(crate) fn least_correlation(attempts: usize, ids: f64) -> f64 {
+    let (mut low, mut high) = (2.0, 32.0);
+    for _ in 0..40 {
+        let middle = 0.5 * (low + high);
+        if log10_false_positive(middle, attempts, ids) <= ACCEPT_LOG10 {
+            high = middle;
+        } else {
+            low = middle;
+        }
+    }
+    high
 }
 
 /// Correlates `dimensions` with `trials` uniformly random sign patterns and adds to `counts`,
@@ -94,9 +127,18 @@ mod tests {
 
     #[test]
     fn the_bound_accepts_only_beyond_twelve() {
-        assert!(log10_false_positive(11.9, 12) > ACCEPT_LOG10);
-        assert!(log10_false_positive(12.5, 12) < ACCEPT_LOG10);
-        assert_eq!(log10_false_positive(0.0, 1), 0.0);
+        assert!((11.5..12.5).contains(&least_correlation(256, ALL_IDS)));
+        assert!((8.5..9.5).contains(&least_correlation(256, 1e6)));
+        assert_eq!(log10_false_positive(0.0, 1, 1.0), 0.0);
+    }
+
+    /// Q(5) = 2.8665e-7 and Q(10) = 7.6199e-24 (Abramowitz and Stegun, table 26.2).
+    #[test]
+    fn the_tail_is_the_normal_one_times_the_constant() {
+        for (z, tail) in [(5.0, 2.8665e-7f64), (10.0, 7.6199e-24)] {
+            let excess = log10_tail(z) - (RADEMACHER * tail).log10();
+            assert!((0.0..2e-3).contains(&excess), "z {z}: {excess}");
+        }
     }
 
     #[test]
@@ -119,7 +161,7 @@ mod tests {
         count_exceedances(&dimensions, trials, 5, &mut counts);
         for (i, &count) in counts.iter().enumerate() {
             let z = i as f64 / 2.0;
-            let expected = trials as f64 * (-z * z / 2.0).exp();
+            let expected = trials as f64 * 10f64.powf(log10_tail(z));
             assert!(
                 count as f64 <= expected + 4.0 * expected.sqrt() + 4.0,
                 "z {z}: {count} of {expected}"

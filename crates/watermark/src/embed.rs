@@ -4,12 +4,12 @@ use crate::bound::correlation;
 use crate::channel::jpeg_luma;
 use crate::fold::{Alignment, Folded};
 use crate::key::WatermarkKey;
-use crate::lattice::{Layout, TileClass};
+use crate::lattice::{CONSTELLATIONS, Layout, TileCount};
 use crate::mask::visibility_mask;
 use crate::message::{MessageCode, Payload};
 use crate::plane::Plane;
 use crate::residual::{ANALYSIS_SIDE, weighted_residual};
-use crate::spectrum::Spectrum;
+use crate::tile_map::TileMap;
 use crate::{MIN_SIDE, WatermarkError};
 
 /// Samples across one rendered period of the carrier.
@@ -113,13 +113,13 @@ impl Embedder {
         if width.min(height) < MIN_SIDE {
             return Err(WatermarkError::TooSmall { width, height });
         }
-        let class = TileClass::for_picture(width, height);
-        let origin = origin(payload);
+        let side = TileCount::for_picture(width, height).side(width, height);
+        let (constellation, origin) = place(payload);
         let small = luma.shrunk_to(ANALYSIS_SIDE);
-        let cycles = width as f64 / small.width() as f64 / class.side();
+        let cycles = width as f64 / small.width() as f64 / side;
         let signs = self.layout.signs(&self.code.encode(payload));
         let tile = Tile {
-            samples: self.layout.tile(&signs, class, TILE_SAMPLES),
+            samples: self.layout.tile(&signs, constellation, TILE_SAMPLES),
             origin,
         };
         let mask = visibility_mask(&small);
@@ -129,7 +129,7 @@ impl Embedder {
             signs,
             luma: small,
             basis: [[cycles, 0.0], [0.0, cycles]],
-            alignment: Alignment::issued(class, origin),
+            alignment: Alignment::issued(constellation, origin),
         };
         let (strength, margin) = trial.settle(&mark, options);
         if margin < options.least_margin {
@@ -138,7 +138,7 @@ impl Embedder {
                 needed: options.least_margin,
             });
         }
-        let mut delta = tile.rendered(&mask, width, height, 1.0 / class.side());
+        let mut delta = tile.rendered(&mask, width, height, 1.0 / side);
         let strength = strength.min(strength_for(&delta, options.least_psnr));
         delta.data_mut().iter_mut().for_each(|v| *v *= strength);
         Ok(Mark {
@@ -172,8 +172,7 @@ impl Trial<'_> {
         }
         jpeg_luma(&mut plane);
         let residual = weighted_residual(&plane);
-        let spectrum = Spectrum::of(&residual);
-        let folded = Folded::new(&residual, &spectrum, self.basis);
+        let folded = Folded::new(&residual, &TileMap::affine(self.basis));
         deflection(
             &folded.dimensions(self.layout, &self.alignment),
             &self.signs,
@@ -208,12 +207,12 @@ impl Tile {
         );
         let same_size = mask.width() == width;
         for (y, row) in out.data_mut().chunks_exact_mut(width).enumerate() {
-            let ty = (self.origin.1 + y as f64 * cycles).rem_euclid(1.0) * side;
+            let ty = (self.origin.1 + (y as f64 + 0.5) * cycles).rem_euclid(1.0) * side;
             let (y0, fy) = (ty as usize & wrap, ty.fract() as f32);
             let upper = &self.samples[y0 * TILE_SAMPLES..][..TILE_SAMPLES];
             let lower = &self.samples[((y0 + 1) & wrap) * TILE_SAMPLES..][..TILE_SAMPLES];
             for (x, value) in row.iter_mut().enumerate() {
-                let tx = (self.origin.0 + x as f64 * cycles).fract() * side;
+                let tx = (self.origin.0 + (x as f64 + 0.5) * cycles).fract() * side;
                 let (x0, fx) = (tx as usize & wrap, tx.fract() as f32);
                 let x1 = (x0 + 1) & wrap;
                 let a = upper[x0] + fx * (upper[x1] - upper[x0]);
@@ -230,11 +229,13 @@ impl Tile {
     }
 }
 
-/// Where the tile starts, different for every id so that averaging pictures does not lay the mark bare.
-fn origin(payload: Payload) -> (f64, f64) {
+/// Constellation and start of the tile, different for every id so that averaging pictures does not
+/// lay the mark bare.
+pub(crate) fn place(payload: Payload) -> (usize, (f64, f64)) {
     let mixed = payload.0.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let unit = |bits: u64| (bits & 0xFFFF) as f64 / 65536.0;
-    (unit(mixed >> 48), unit(mixed >> 32))
+    let constellation = (mixed >> 28) as usize % CONSTELLATIONS;
+    (constellation, (unit(mixed >> 48), unit(mixed >> 32)))
 }
 
 fn mean_square(plane: &Plane) -> f64 {

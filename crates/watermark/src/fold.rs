@@ -1,124 +1,147 @@
-//! From a pose to received symbols: folding the picture onto one tile, finding the
-//! translation by the pilots, reading the payload harmonics.
+//! From a pose to received symbols: folding the picture onto the tile, finding the translation by
+//! the pilots, reading the payload harmonics.
 
 use rustfft::num_complex::Complex32;
 
 use crate::fft;
-use crate::lattice::{Harmonic, Layout, TileClass, bin};
+use crate::lattice::{CONSTELLATIONS, Harmonic, Layout, bin, harmonics};
 use crate::plane::Plane;
-use crate::spectrum::Spectrum;
-use crate::sync::Matrix;
+use crate::tile_map::TileMap;
 
-/// Samples across the folded tile.
-const FOLD: usize = 128;
+/// Samples across one tile of the folded picture.
+const TILE: usize = 128;
+/// The picture is folded onto two by two tiles: the mark lives in the even coefficients, the
+/// others show the background next to it.
+const FOLD: usize = 2 * TILE;
 /// Grid of translations tried across the tile.
 const SHIFTS: usize = 64;
+/// Pixels that share one affine step of the map.
+const RUN: usize = 32;
+/// A coefficient this far above its background is texture: its phase counts, its size does not.
+const LIMIT: f32 = 3.0;
+/// Alignments that are decoded: noise may agree better than a weak mark.
+pub(crate) const ALIGNMENTS: usize = 4;
+/// Rings of harmonics that are weighted alike.
+const RINGS: usize = 12;
 /// The quarter turns and mirrorings that leave the lattice as it is.
-const DIHEDRAL: [[[i32; 2]; 2]; 8] = [
+const DIHEDRAL: [Turn; 8] = [
     [[1, 0], [0, 1]],
-    [[0, -1], [1, 0]],
-    [[-1, 0], [0, -1]],
-    [[0, 1], [-1, 0]],
     [[-1, 0], [0, 1]],
     [[1, 0], [0, -1]],
+    [[-1, 0], [0, -1]],
+    [[0, -1], [1, 0]],
+    [[0, 1], [-1, 0]],
     [[0, 1], [1, 0]],
     [[0, -1], [-1, 0]],
 ];
 
-/// The picture folded onto one tile: the complex amplitude of every harmonic.
+type Turn = [[i32; 2]; 2];
+
+/// The picture folded onto the tile: the complex amplitude of every harmonic, in units of its
+/// background, weighted by how much the ring it belongs to stands out.
 pub(crate) struct Folded {
-    spectrum: Vec<Complex32>,
-    basis: Matrix,
-    /// Background amplitude at harmonic (u, v), the same for all turns of the lattice.
-    noise: Vec<f32>,
+    /// `TILE * TILE`, by [`bin`].
+    received: Vec<Complex32>,
+}
+
+/// The orientation, constellation and translation that the pilots agree on.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Alignment {
+    pub(crate) turn: Turn,
+    pub(crate) constellation: usize,
+    /// Translation in tiles: the issued tile position is `turn' * position + shift`.
+    pub(crate) shift: (f64, f64),
+    /// Standard deviations of the pilots' agreement under no mark.
+    pub(crate) z: f32,
 }
 
 impl Alignment {
     /// The alignment of a picture in the pose in which it was marked.
-    pub(crate) fn issued(class: TileClass, origin: (f64, f64)) -> Self {
+    pub(crate) fn issued(constellation: usize, origin: (f64, f64)) -> Self {
         Self {
             turn: DIHEDRAL[0],
-            class,
+            constellation,
             shift: origin,
             z: f32::INFINITY,
         }
     }
 }
 
-/// The orientation, tile class and translation that the pilots agree on best.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Alignment {
-    pub(crate) turn: [[i32; 2]; 2],
-    pub(crate) class: TileClass,
-    /// Translation in tiles.
-    shift: (f64, f64),
-    /// Standard deviations of the pilots' agreement under no mark.
-    pub(crate) z: f32,
+/// Orientations that are tried.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Turns {
+    /// As issued, or mirrored.
+    Upright,
+    /// All eight.
+    All,
 }
 
 impl Folded {
-    /// Folds a residual plane with the given lattice.
-    pub(crate) fn new(residual: &Plane, spectrum: &Spectrum, basis: Matrix) -> Self {
-        let mut tile = accumulate(residual, basis);
-        fft::forward_square(&mut tile, FOLD);
-        let mut noise = vec![f32::INFINITY; FOLD * FOLD];
-        let side = spectrum.side() as f64;
-        for &h in crate::lattice::harmonics() {
-            let (kx, ky) = frequency(basis, h.u, h.v);
-            if kx.abs().max(ky.abs()) < 0.48 {
-                let amplitude = (0.5 * spectrum.background(kx * side, ky * side)).exp();
-                noise[bin(h.u, h.v, FOLD)] = amplitude;
-                noise[bin(-h.u, -h.v, FOLD)] = amplitude;
-            }
+    /// Folds a residual plane.
+    pub(crate) fn new(residual: &Plane, map: &TileMap) -> Self {
+        let mut sums = accumulate(residual, map);
+        fft::forward_square(&mut sums, FOLD);
+        let mut received = vec![Complex32::default(); TILE * TILE];
+        for &h in harmonics() {
+            let value = limited(sums[bin(2 * h.u, 2 * h.v, FOLD)] / background(&sums, h));
+            received[bin(h.u, h.v, TILE)] = value;
+            received[bin(-h.u, -h.v, TILE)] = value.conj();
         }
-        Self {
-            spectrum: tile,
-            basis,
-            noise,
-        }
+        weigh(&mut received);
+        Self { received }
     }
 
-    /// Amplitude at the place where `h` of the issued picture lies under `turn`, in units of the background.
-    fn received(&self, turn: [[i32; 2]; 2], h: Harmonic) -> Complex32 {
+    /// Amplitude at the place where `h` of the issued picture lies under `turn`.
+    fn received(&self, turn: Turn, h: Harmonic) -> Complex32 {
         let u = turn[0][0] * h.u + turn[0][1] * h.v;
         let v = turn[1][0] * h.u + turn[1][1] * h.v;
-        let index = bin(u, v, FOLD);
-        self.spectrum[index] / self.noise[index]
+        self.received[bin(u, v, TILE)]
     }
 
-    /// The best agreement of the pilots over orientations, classes and translations.
-    pub(crate) fn align(&self, layout: &Layout) -> Option<Alignment> {
+    /// The orientations, constellations and translations on which the pilots agree best, best first.
+    pub(crate) fn align(&self, layout: &Layout, turns: Turns) -> Vec<Alignment> {
+        let tried = match turns {
+            Turns::Upright => &DIHEDRAL[..2],
+            Turns::All => &DIHEDRAL[..],
+        };
+        let mut found: Vec<Alignment> = Vec::new();
         let mut grid = vec![Complex32::default(); SHIFTS * SHIFTS];
-        let mut best: Option<Alignment> = None;
-        for turn in DIHEDRAL {
-            let received: Vec<Complex32> = layout
+        for &turn in tried {
+            let pilots: Vec<Complex32> = layout
                 .pilots
                 .iter()
-                .map(|&h| limited(self.received(turn, h)))
+                .map(|&h| self.received(turn, h))
                 .collect();
-            for class in TileClass::all() {
-                let (shift, z) = best_shift(layout, class, &received, &mut grid);
-                if best.is_none_or(|b| z > b.z) {
-                    best = Some(Alignment {
+            let scale = unit_variance(pilots.iter().copied());
+            for constellation in (0..CONSTELLATIONS).step_by(2) {
+                correlate(layout, constellation, &pilots, &mut grid);
+                for (offset, part) in PARTS.into_iter().enumerate() {
+                    let (index, value) = largest(grid.iter().map(part));
+                    found.push(Alignment {
                         turn,
-                        class,
-                        shift,
-                        z,
+                        constellation: constellation + offset,
+                        shift: place(index),
+                        z: value * scale,
                     });
                 }
             }
         }
-        best.map(|alignment| self.sharpened(layout, alignment))
+        found.sort_by(|a, b| b.z.total_cmp(&a.z));
+        found.truncate(ALIGNMENTS);
+        found
+            .into_iter()
+            .map(|alignment| self.sharpened(layout, alignment))
+            .collect()
     }
 
     /// Refines the translation below the grid.
     fn sharpened(&self, layout: &Layout, mut alignment: Alignment) -> Alignment {
-        let phases = &layout.pilot_phases[alignment.class.index()];
+        let phases = &layout.pilot_phases[alignment.constellation];
         let values: Vec<(Harmonic, Complex32)> = layout
             .pilots
             .iter()
             .zip(phases)
-            .map(|(&h, phase)| (h, phase.conj() * limited(self.received(alignment.turn, h))))
+            .map(|(&h, phase)| (h, phase.conj() * self.received(alignment.turn, h)))
             .collect();
         let scale = unit_variance(values.iter().map(|(_, value)| *value));
         let agreement = |shift: (f64, f64)| -> f32 {
@@ -146,47 +169,100 @@ impl Folded {
         alignment
     }
 
-    /// The received value of every payload dimension, in units of the background.
+    /// The received value of every payload dimension.
     pub(crate) fn dimensions(&self, layout: &Layout, alignment: &Alignment) -> Vec<f32> {
         layout
             .payload
             .iter()
             .flat_map(|&h| {
-                let value =
-                    limited(self.received(alignment.turn, h) * rotation(h, alignment.shift));
+                let value = self.received(alignment.turn, h) * rotation(h, alignment.shift);
                 [value.re, value.im]
             })
             .collect()
     }
-
-    pub(crate) fn basis(&self) -> Matrix {
-        self.basis
-    }
 }
 
-/// The translation, in tiles, at which received pilots agree best with those of a class, and how
-/// well: one transform tries all of a grid.
-fn best_shift(
-    layout: &Layout,
-    class: TileClass,
-    received: &[Complex32],
-    grid: &mut [Complex32],
-) -> ((f64, f64), f32) {
+/// Correlation of the received pilots with two constellations over the grid of translations: the
+/// real parts belong to the first, the imaginary parts to the second.
+fn correlate(layout: &Layout, constellation: usize, pilots: &[Complex32], grid: &mut [Complex32]) {
     grid.fill(Complex32::default());
-    let phases = &layout.pilot_phases[class.index()];
-    for ((h, phase), value) in layout.pilots.iter().zip(phases).zip(received) {
-        grid[bin(h.u, h.v, SHIFTS)] = phase.conj() * value;
+    let first = &layout.pilot_phases[constellation];
+    let second = &layout.pilot_phases[constellation + 1];
+    let i = Complex32::i();
+    for (((h, a), b), value) in layout.pilots.iter().zip(first).zip(second).zip(pilots) {
+        // Each half is Hermitian, so that its transform is real.
+        let (a, b) = (a.conj() * value * 0.5, b.conj() * value * 0.5);
+        grid[bin(h.u, h.v, SHIFTS)] = a + i * b;
+        grid[bin(-h.u, -h.v, SHIFTS)] = a.conj() + i * b.conj();
     }
     fft::forward_square(grid, SHIFTS);
+}
+
+/// Real and imaginary part.
+const PARTS: [fn(&Complex32) -> f32; 2] = [|value| value.re, |value| value.im];
+
+/// Place and size of the largest value.
+fn largest(values: impl Iterator<Item = f32>) -> (usize, f32) {
     let mut best = (0, f32::NEG_INFINITY);
-    for (index, value) in grid.iter().enumerate() {
-        if value.re > best.1 {
-            best = (index, value.re);
+    for (index, value) in values.enumerate() {
+        if value > best.1 {
+            best = (index, value);
         }
     }
-    let place = |steps: usize| steps as f64 / SHIFTS as f64;
-    let shift = (place(best.0 % SHIFTS), place(best.0 / SHIFTS));
-    (shift, best.1 * unit_variance(received.iter().copied()))
+    best
+}
+
+/// Translation of a cell of the grid, in tiles.
+fn place(index: usize) -> (f64, f64) {
+    let tiles = |steps: usize| steps as f64 / SHIFTS as f64;
+    (tiles(index % SHIFTS), tiles(index / SHIFTS))
+}
+
+/// Amplitude of the background at a harmonic, from the odd coefficients around it.
+fn background(sums: &[Complex32], h: Harmonic) -> f32 {
+    let mut log = 0.0;
+    let mut count = 0.0;
+    for du in -2..=2i32 {
+        for dv in -2..=2i32 {
+            if du % 2 != 0 || dv % 2 != 0 {
+                let power = sums[bin(2 * h.u + du, 2 * h.v + dv, FOLD)].norm_sqr();
+                log += (power + 1e-12).ln();
+                count += 1.0;
+            }
+        }
+    }
+    (0.5 * log / count).exp()
+}
+
+/// Weights each ring of harmonics by how far its power exceeds the background: the matched
+/// filter for a channel that took some rings away. Only magnitudes decide.
+fn weigh(received: &mut [Complex32]) {
+    let all = harmonics();
+    let size = all.len().div_ceil(RINGS);
+    let rings: Vec<&[Harmonic]> = all.chunks(size).collect();
+    // A background estimated as a mean of logarithms is low by a factor exp(gamma).
+    let floor = 0.577_215_7f32.exp();
+    let excess: Vec<f32> = rings
+        .iter()
+        .map(|ring| {
+            let power: f32 = ring
+                .iter()
+                .map(|h| received[bin(h.u, h.v, TILE)].norm_sqr())
+                .sum();
+            (power / ring.len() as f32 - floor).max(0.0)
+        })
+        .collect();
+    let mean = excess.iter().sum::<f32>() / excess.len() as f32;
+    for (number, ring) in rings.iter().enumerate() {
+        let before = excess[number.saturating_sub(1)];
+        let after = excess[(number + 1).min(excess.len() - 1)];
+        let smooth = 0.25 * (before + after) + 0.5 * excess[number];
+        let weight = (smooth + 0.3 * mean + 0.02).sqrt();
+        for h in *ring {
+            received[bin(h.u, h.v, TILE)] *= weight;
+            received[bin(-h.u, -h.v, TILE)] *= weight;
+        }
+    }
 }
 
 /// Factor that gives the sum of the values' real parts unit variance when their phases are random.
@@ -195,9 +271,7 @@ fn unit_variance(values: impl Iterator<Item = Complex32>) -> f32 {
     (2.0 / energy.max(1e-12)).sqrt()
 }
 
-/// A coefficient far above its background is texture: its phase counts, its size does not.
 fn limited(value: Complex32) -> Complex32 {
-    const LIMIT: f32 = 3.0;
     let size = value.norm();
     if size > LIMIT {
         value * (LIMIT / size)
@@ -212,43 +286,36 @@ fn rotation(h: Harmonic, shift: (f64, f64)) -> Complex32 {
     Complex32::new(cos as f32, sin as f32)
 }
 
-fn frequency(basis: Matrix, u: i32, v: i32) -> (f64, f64) {
-    let (u, v) = (f64::from(u), f64::from(v));
-    (
-        basis[0][0] * u + basis[0][1] * v,
-        basis[1][0] * u + basis[1][1] * v,
-    )
-}
-
-/// Adds every pixel to its place in the tile, spread over the four nearest samples.
-fn accumulate(residual: &Plane, basis: Matrix) -> Vec<Complex32> {
-    let mut tile = vec![0.0f32; FOLD * FOLD];
-    let side = FOLD as f64;
-    // Steps of the tile position, in samples, for one pixel to the right and one down.
-    let right = (basis[0][0] * side, basis[0][1] * side);
-    let down = (basis[1][0] * side, basis[1][1] * side);
+/// Adds every pixel to its place in the two by two tiles, spread over the four nearest samples.
+fn accumulate(residual: &Plane, map: &TileMap) -> Vec<Complex32> {
+    let mut sums = vec![0.0f32; FOLD * FOLD];
     let mask = FOLD - 1;
+    // 16.16 fixed point wraps for free at a power of two.
+    let fixed = |tiles: f64| (tiles * (TILE as f64) * 65536.0) as i64 as u32;
     for (y, row) in residual.rows().enumerate() {
-        let x0 = (down.0 * y as f64).rem_euclid(side);
-        let y0 = (down.1 * y as f64).rem_euclid(side);
-        // 16.16 fixed point wraps for free at a power of two.
-        let fixed = |v: f64| (v * 65536.0) as i64 as u32;
-        let (mut tx, mut ty) = (fixed(x0), fixed(y0));
-        let (sx, sy) = (fixed(right.0), fixed(right.1));
-        for &value in row {
-            let (ix, iy) = ((tx >> 16) as usize & mask, (ty >> 16) as usize & mask);
-            let fx = (tx & 0xFFFF) as f32 * (1.0 / 65536.0);
-            let fy = (ty & 0xFFFF) as f32 * (1.0 / 65536.0);
-            let (upper, lower) = (iy * FOLD, ((iy + 1) & mask) * FOLD);
-            let next = (ix + 1) & mask;
-            let (a, b) = (value * (1.0 - fy), value * fy);
-            tile[upper + ix] += a * (1.0 - fx);
-            tile[upper + next] += a * fx;
-            tile[lower + ix] += b * (1.0 - fx);
-            tile[lower + next] += b * fx;
-            tx = tx.wrapping_add(sx);
-            ty = ty.wrapping_add(sy);
+        let centre = y as f64 + 0.5;
+        for (number, run) in row.chunks(RUN).enumerate() {
+            let x = (number * RUN) as f64 + 0.5;
+            let start = map.at(x, centre);
+            let end = map.at(x + RUN as f64, centre);
+            let step = |a: f64, b: f64| fixed((b - a) / RUN as f64);
+            let (mut tx, mut ty) = (fixed(start.0), fixed(start.1));
+            let (sx, sy) = (step(start.0, end.0), step(start.1, end.1));
+            for &value in run {
+                let (ix, iy) = ((tx >> 16) as usize & mask, (ty >> 16) as usize & mask);
+                let fx = (tx & 0xFFFF) as f32 * (1.0 / 65536.0);
+                let fy = (ty & 0xFFFF) as f32 * (1.0 / 65536.0);
+                let (upper, lower) = (iy * FOLD, ((iy + 1) & mask) * FOLD);
+                let next = (ix + 1) & mask;
+                let (a, b) = (value * (1.0 - fy), value * fy);
+                sums[upper + ix] += a * (1.0 - fx);
+                sums[upper + next] += a * fx;
+                sums[lower + ix] += b * (1.0 - fx);
+                sums[lower + next] += b * fx;
+                tx = tx.wrapping_add(sx);
+                ty = ty.wrapping_add(sy);
+            }
         }
     }
-    tile.into_iter().map(|v| Complex32::new(v, 0.0)).collect()
+    sums.into_iter().map(|v| Complex32::new(v, 0.0)).collect()
 }

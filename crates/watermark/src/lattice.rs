@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use rustfft::num_complex::Complex32;
 
 use crate::key::WatermarkKey;
-use crate::polar::CODE_BITS;
+use crate::message::{CODE_BITS, SEGMENTS};
 
 /// Payload harmonics: two coded bits each.
 pub(crate) const PAYLOAD_HARMONICS: usize = CODE_BITS / 2;
@@ -21,34 +21,42 @@ const MIN_PILOTS: usize = 96;
 pub(crate) const INNER_RADIUS: i32 = 6;
 /// Amplitude of a pilot relative to a payload harmonic.
 const PILOT_GAIN: f32 = 1.15;
-/// Tile sizes, in pixels of the issued picture, that a mark may have.
-const TILE_CLASSES: usize = 8;
+/// Sets of pilot phases; each id has one of them.
+pub(crate) const CONSTELLATIONS: usize = 16;
 
-/// Size class of the tile: side `64 * 2^(class/2)` pixels. The pilots' phases tell it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct TileClass(u8);
+/// How many tiles a picture holds across (the geometric mean of its two directions).
+///
+/// The count grows with the square root of the picture's side, so that a large picture both keeps
+/// its mark when shown small and holds many tiles to crop from. It belongs to the whole picture:
+/// resized without cropping, in whatever proportion, it has the same count.
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+pub struct TileCount(f64);
 
-impl TileClass {
-    /// All classes, smallest tile first.
-    pub(crate) fn all() -> impl Iterator<Item = TileClass> {
-        (0..TILE_CLASSES as u8).map(TileClass)
-    }
+impl TileCount {
+    /// Steps to a doubling of the count.
+    const STEPS: f64 = 4.0;
+    /// Steps of the smallest and the largest count: 2.4 tiles at 181 pixels, 16 at 8192.
+    const RANGE: std::ops::RangeInclusive<i32> = 5..=16;
 
-    /// The class for a picture: the tile grows with the square root of the picture's side, so
-    /// that a large picture both keeps its mark when shown small and holds many tiles to crop from.
+    /// The count for a picture of a size in pixels.
     pub fn for_picture(width: usize, height: usize) -> Self {
         let side = (width as f64 * height as f64).sqrt();
-        let class = (side / 128.0).max(1.0).log2().round();
-        TileClass(class.clamp(0.0, (TILE_CLASSES - 1) as f64) as u8)
+        let step = (side / 32.0).sqrt().log2() * Self::STEPS;
+        Self::of_step((step.round() as i32).clamp(*Self::RANGE.start(), *Self::RANGE.end()))
     }
 
-    /// Side of the tile in pixels of the issued picture.
-    pub fn side(self) -> f64 {
-        64.0 * 2f64.powf(f64::from(self.0) / 2.0)
+    /// All counts, smallest first.
+    pub(crate) fn all() -> impl Iterator<Item = Self> {
+        Self::RANGE.map(Self::of_step)
     }
 
-    pub(crate) fn index(self) -> usize {
-        usize::from(self.0)
+    fn of_step(step: i32) -> Self {
+        Self((f64::from(step) / Self::STEPS).exp2())
+    }
+
+    /// Side of the square tile, in pixels, of a picture of a size in pixels.
+    pub fn side(self, width: usize, height: usize) -> f64 {
+        (width as f64 * height as f64).sqrt() / self.0
     }
 }
 
@@ -85,11 +93,16 @@ pub(crate) fn harmonics() -> &'static [Harmonic] {
     })
 }
 
+/// Largest radius in use, in cycles a tile.
+pub(crate) fn outer_radius() -> f64 {
+    harmonics().last().map_or(0.0, |h| h.radius())
+}
+
 /// A keyed assignment of the harmonics.
 #[derive(Debug, Clone)]
 pub(crate) struct Layout {
     pub(crate) pilots: Vec<Harmonic>,
-    /// Unit phases of the pilots, one set for each tile class.
+    /// Unit phases of the pilots, one set for each constellation.
     pub(crate) pilot_phases: Vec<Vec<Complex32>>,
     /// In order of dimensions: dimension `2 i` is the real part of harmonic `i`, `2 i + 1` the imaginary.
     pub(crate) payload: Vec<Harmonic>,
@@ -111,14 +124,13 @@ impl Layout {
             is_pilot[start + stream.below(end - start)] = true;
         }
         let mut flags = is_pilot.iter().copied();
-        let (pilots, mut payload): (Vec<_>, Vec<_>) =
+        let (pilots, payload): (Vec<_>, Vec<_>) =
             order.drain(..).partition(|_| flags.next().unwrap_or(false));
-        stream.shuffle(&mut payload);
         let quarter = std::f32::consts::FRAC_1_SQRT_2;
         let sign = |bit: bool| if bit { -quarter } else { quarter };
-        let pilot_phases = TileClass::all()
-            .map(|class| {
-                let mut stream = key.stream(&format!("pilot phases {}", class.index()));
+        let pilot_phases = (0..CONSTELLATIONS)
+            .map(|number| {
+                let mut stream = key.stream(&format!("pilot phases {number}"));
                 pilots
                     .iter()
                     .map(|_| Complex32::new(sign(stream.bit()), sign(stream.bit())))
@@ -129,8 +141,7 @@ impl Layout {
         let scramble = (0..CODE_BITS)
             .map(|_| if stream.bit() { -1.0 } else { 1.0 })
             .collect();
-        let mut interleave: Vec<usize> = (0..CODE_BITS).collect();
-        key.stream("interleave").shuffle(&mut interleave);
+        let interleave = interleave(key);
         Self {
             pilots,
             pilot_phases,
@@ -160,14 +171,14 @@ impl Layout {
 
     /// One period of the carrier with unit mean square, `side * side` samples, for the sign of
     /// every dimension.
-    pub(crate) fn tile(&self, signs: &[f32], class: TileClass, side: usize) -> Vec<f32> {
+    pub(crate) fn tile(&self, signs: &[f32], constellation: usize, side: usize) -> Vec<f32> {
         let quarter = std::f32::consts::FRAC_1_SQRT_2;
         let payload = self
             .payload
             .iter()
             .enumerate()
             .map(|(i, &h)| (h, Complex32::new(signs[2 * i], signs[2 * i + 1]) * quarter));
-        let pilots = self.pilots.iter().zip(&self.pilot_phases[class.index()]);
+        let pilots = self.pilots.iter().zip(&self.pilot_phases[constellation]);
         let pilots = pilots.map(|(&h, &phase)| (h, phase * PILOT_GAIN));
         let mut spectrum = vec![Complex32::default(); side * side];
         let mut energy = 0.0;
@@ -179,6 +190,25 @@ impl Layout {
         let scale = 1.0 / energy.sqrt();
         spectrum.iter().map(|c| c.re * scale).collect()
     }
+}
+
+/// The coded bit of every dimension: neighbours in radius go to different segments, so that a
+/// channel that takes some radii away weakens all segments alike.
+fn interleave(key: &WatermarkKey) -> Vec<usize> {
+    let mut stream = key.stream("interleave");
+    let length = CODE_BITS / SEGMENTS;
+    let mut places: [Vec<usize>; SEGMENTS] =
+        std::array::from_fn(|segment| (segment * length..(segment + 1) * length).collect());
+    for places in &mut places {
+        stream.shuffle(places);
+    }
+    let mut bits = Vec::with_capacity(CODE_BITS);
+    for group in 0..length {
+        let mut segments: [usize; SEGMENTS] = std::array::from_fn(|segment| segment);
+        stream.shuffle(&mut segments);
+        bits.extend(segments.map(|segment| places[segment][group]));
+    }
+    bits
 }
 
 /// Index of harmonic (`u`, `v`) in a square spectrum of the given side.
@@ -222,18 +252,18 @@ mod tests {
     }
 
     #[test]
-    fn classes_follow_the_size() {
-        let side = |w, h| TileClass::for_picture(w, h).side();
-        assert_eq!(side(512, 512), 128.0);
-        assert_eq!(side(2048, 2048), 256.0);
-        assert!(side(100, 100) < side(6000, 4000));
+    fn counts_follow_the_size() {
+        let side = |w, h| TileCount::for_picture(w, h).side(w, h);
+        assert!((side(512, 512) - 128.0).abs() < 1e-9);
+        assert!((side(2048, 2048) - 256.0).abs() < 1e-9);
+        assert!(side(300, 300) < side(6000, 4000));
+        assert!(TileCount::all().any(|count| count == TileCount::for_picture(1024, 768)));
     }
 
     #[test]
     fn the_tile_has_unit_power() {
         let layout = Layout::new(&WatermarkKey::new([9; 32]));
-        let class = TileClass::for_picture(512, 512);
-        let tile = layout.tile(&layout.signs(&[true; CODE_BITS]), class, 128);
+        let tile = layout.tile(&layout.signs(&[true; CODE_BITS]), 3, 128);
         let power: f32 = tile.iter().map(|v| v * v).sum::<f32>() / tile.len() as f32;
         assert!((power - 1.0).abs() < 1e-3);
     }

@@ -1,39 +1,47 @@
-//! Blind, frequency-domain picture watermark: carrier, synchronisation, polar code, detector.
+//! Blind, frequency-domain picture watermark: carrier, synchronisation, code, detector.
 //!
 //! The mark adds one periodic pattern to luminance. Its energy sits on the harmonics of a square
 //! tile (Kutter, SPIE 3528, 1998), shaped by what the eye tolerates, and carries a 64-bit id
-//! under a CRC-32 and a polar code. The detector needs neither the original nor the id: it finds
+//! in four segments under a CRC-8. The detector needs neither the original nor the id: it finds
 //! the lattice of harmonics in the spectrum in any rotation, scale and mirroring, folds the
 //! picture onto one tile, decodes, and accepts an id only under a proven bound on the
 //! probability that a picture without the mark would have given one.
 //!
 //! Each step can be replaced alone: the carrier (`lattice`), the visibility (`mask`), the
-//! code (`polar`, `message`), the pose (`sync`), the demodulation (`fold`), the test (`bound`).
+//! code (`code`, `message`), the pose (`sync`), the demodulation (`fold`), the test (`bound`).
 //!
 //! Pure: planes of `f32` in, findings out; no files, no clock, no threads.
 
+mod autocorrelation;
 mod bound;
 mod channel;
+mod code;
 mod detect;
 mod embed;
 mod fft;
 mod fold;
+mod issued;
 mod key;
 mod lattice;
 mod mask;
 mod message;
 mod plane;
-mod polar;
 mod residual;
+mod scores;
 mod spectrum;
 mod sync;
+#[cfg(test)]
+mod testing;
+mod tile_map;
 
 pub use bound::{ACCEPT_LOG10, log10_false_positive};
-pub use detect::{Detection, Detector, Pose};
+pub use detect::{Detection, Detector, Placement, Pose, Source};
 pub use embed::{EmbedOptions, Embedder, Mark};
+pub use issued::{IssuedIds, Match};
 pub use key::WatermarkKey;
-pub use lattice::TileClass;
-pub use message::Payload;
+pub use lattice::TileCount;
+pub use message::{MessageCode, Payload};
+pub use scores::SegmentScores;
 pub use plane::Plane;
 pub use sync::Matrix;
 
@@ -72,3 +80,4 @@ pub enum WatermarkError {
         needed: f64,
     },
 }
+pub(crate) fn knob(n:&str,d:f32)->f32{std::env::var(n).ok().and_then(|v|v.parse().ok()).unwrap_or(d)}

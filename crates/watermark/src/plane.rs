@@ -99,6 +99,21 @@ impl Plane {
         out
     }
 
+    /// Half the size: means of two by two; an odd last row or column is dropped.
+    pub(crate) fn halved(&self) -> Plane {
+        let (width, height) = (self.width / 2, self.height / 2);
+        let mut out = Plane::filled(width.max(1), height.max(1), 0.0);
+        let rows = self.data.chunks_exact(2 * self.width);
+        for (target, source) in out.data.chunks_exact_mut(width.max(1)).zip(rows) {
+            let (upper, lower) = source.split_at(self.width);
+            let pairs = upper.chunks_exact(2).zip(lower.chunks_exact(2));
+            for (value, (a, b)) in target.iter_mut().zip(pairs) {
+                *value = 0.25 * (a[0] + a[1] + b[0] + b[1]);
+            }
+        }
+        out
+    }
+
     /// Mean over a square of side `2 * radius + 1`, edges replicated.
     pub(crate) fn box_blurred(&self, radius: usize) -> Plane {
         let mut out = self.clone();

@@ -33,9 +33,9 @@ impl Spectrum {
             *target = fast_ln(value.norm_sqr() + 1e-6);
         }
         let mean = log_power.box_blurred(WHITEN_RADIUS);
-        let mut whitened = log_power.clone();
+        let mut whitened = log_power.clone(); let ceiling=crate::knob("CEIL",10.0);
         for (value, mean) in whitened.data_mut().iter_mut().zip(mean.data()) {
-            *value = (*value - mean - EULER_GAMMA).exp().min(CEILING) - 1.0;
+            *value = (*value - mean - EULER_GAMMA).exp().min(ceiling) - 1.0;
         }
         Self {
             side,
@@ -58,6 +58,11 @@ impl Spectrum {
         let ky = if ky < 0 { ky + side } else { ky };
         let ky = if ky >= side { ky - side } else { ky };
         (kx * side + ky) as usize
+    }
+
+    /// Whitened power of a whole bin.
+    pub(crate) fn whitened_bin(&self, kx: i32, ky: i32) -> f32 {
+        self.whitened.data()[self.index(kx, ky)]
     }
 
     /// Whitened power at a position in bins, bilinear.

@@ -1,189 +1,214 @@
-//! Finding the pose: where the carrier's lattice lies in the spectrum of the picture.
+//! Finding the pose: which affine map the picture has gone through since it was marked.
 //!
-//! Rotation and scale become shifts in a log-polar map (O Ruanaidh and Pun, Signal Processing
-//! 66, 1998). The lattice is known, so one correlation by Fourier transform scores every pose
-//! at once; the best few are refined by least squares on the measured peaks.
+//! Two vectors between tiles span the lattice and give the whole map. They are sought among the
+//! peaks of the autocorrelation, in pairs for any affine map and as a vector and its
+//! perpendicular for similarities; the harmonics of the best are held against the spectrum, and
+//! the survivors are refined by least squares on the measured peaks.
 
-use std::sync::OnceLock;
-
-use rustfft::num_complex::Complex32;
-
-use crate::fft;
-use crate::lattice::{INNER_RADIUS, harmonics};
+use crate::autocorrelation::{Autocorrelation, Vector, vertex};
+use crate::lattice::{INNER_RADIUS, harmonics, outer_radius};
 use crate::spectrum::Spectrum;
 
-/// Angles over a quarter turn: the lattice repeats after 90 degrees.
-const ANGLES: usize = 512;
-/// Log-radii; padded so that the linear axis does not wrap.
-const RADII: usize = 2048;
 /// Highest frequency looked at, in cycles a pixel.
 const HIGHEST: f64 = 0.46;
-/// Smallest and largest tile side searched, in pixels of the examined plane.
-const SMALLEST_TILE: f64 = 40.0;
-const LARGEST_TILE: f64 = 440.0;
-/// Candidates that are refined.
-pub(crate) const CANDIDATES: usize = 12;
-/// Two candidates closer than this many cells are one.
-const SEPARATION: usize = 6;
+/// Peaks of the autocorrelation that are paired.
+const PEAKS: usize = 40;
+/// Best vectors taken with their own perpendicular.
+const SQUARES: usize = 150;
+const STEPS: usize = 2;
+const CLIMBED: usize = 60;
+/// Pairs whose harmonics are held against the spectrum, and pairs that are refined.
+const HELD: usize = 100;
+const REFINED: usize = 24;
 /// Heights below this are noise for the least squares.
 const PEAK_FLOOR: f32 = 2.0;
 
 /// A real 2x2 matrix, row by row.
 pub type Matrix = [[f64; 2]; 2];
 
-/// Log-radius step that makes cells square.
-fn step() -> f64 {
-    std::f64::consts::FRAC_PI_2 / ANGLES as f64
+/// A pose of the lattice. Harmonic `h` lies at frequency `basis * h`, in cycles a pixel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) struct Lattice {
+    pub(crate) basis: Matrix,
+    /// Mean excess power at the harmonics, in standard deviations of background.
+    pub(crate) score: f32,
 }
 
-fn lowest() -> f64 {
-    f64::from(INNER_RADIUS) / LARGEST_TILE
+/// The best poses with a tile of about `shortest` to `2 * shortest` pixels, best first.
+pub(crate) fn find_lattices(spectrum: &Spectrum, shortest: f64, count: usize) -> Vec<Lattice> {
+    let mut held: Vec<Lattice> = Vec::new();
+    for step in 0..STEPS {
+        let ratio = 2f64.powf(1.0 / STEPS as f64);
+        let shortest = shortest * ratio.powi(step as i32);
+        let longest = ratio * shortest;
+        let low = f64::from(INNER_RADIUS) / longest;
+        let high = (outer_radius() / shortest).min(HIGHEST);
+        let mut map = Autocorrelation::new(spectrum, low, high);
+        // One axis may be stretched against the other.
+        let (near, far) = (0.8 * shortest, 1.25 * longest);
+        map.standardise(near, far);
+        let mut found = pairs(&map, near, far);
+        found.sort_by(|a, b| b.1.total_cmp(&a.1));
+        found.truncate(HELD);
+        found.extend(squares(&map, shortest, longest));
+        held.extend(found.iter().filter_map(|(pair, _)| {
+            let basis = dual(*pair)?;
+            Some(Lattice { basis, score: score(spectrum, basis) })
+        }));
+    }
+    let mut held = distinct(held, CLIMBED);
+    for lattice in &mut held {
+        *lattice = climbed(spectrum, *lattice, 3);
+    }
+    let mut held = distinct(held, REFINED);
+    for lattice in &mut held {
+        lattice.basis = refined(spectrum, lattice.basis);
+        lattice.score = score(spectrum, lattice.basis);
+    }
+    distinct(held, count)
 }
 
-/// The conjugate transform of the lattice's log-polar picture.
-fn template() -> &'static [Complex32] {
-    static TEMPLATE: OnceLock<Vec<Complex32>> = OnceLock::new();
-    TEMPLATE.get_or_init(|| {
-        let mut map = vec![0.0f32; ANGLES * RADII];
-        for h in harmonics() {
-            let angle = f64::from(h.v)
-                .atan2(f64::from(h.u))
-                .rem_euclid(std::f64::consts::FRAC_PI_2);
-            let column = (h.radius() / f64::from(INNER_RADIUS)).ln() / step();
-            let row = angle / step();
-            splat(&mut map, row, column);
-        }
-        let mut spectrum = fft::forward_real(&mut map, RADII, ANGLES);
-        for value in &mut spectrum {
-            *value = value.conj();
-        }
-        spectrum
-    })
-}
-
-fn splat(map: &mut [f32], row: f64, column: f64) {
-    let (r0, c0) = (row.floor(), column.floor());
-    let (fr, fc) = ((row - r0) as f32, (column - c0) as f32);
-    let (r0, c0) = (r0 as usize, c0 as usize);
-    for (dr, wr) in [(0, 1.0 - fr), (1, fr)] {
-        for (dc, wc) in [(0, 1.0 - fc), (1, fc)] {
-            map[(r0 + dr) % ANGLES * RADII + (c0 + dc) % RADII] += wr * wc;
+/// Pairs of peaks that could span a lattice, with the support that their sums and differences give.
+fn pairs(map: &Autocorrelation, near: f64, far: f64) -> Vec<([Vector; 2], f32)> {
+    let peaks = map.peaks(near, far, PEAKS);
+    let mut pairs = Vec::new();
+    for (i, &(a, height_a)) in peaks.iter().enumerate() {
+        for &(b, height_b) in &peaks[i + 1..] {
+            let (la, lb) = (a.0.hypot(a.1), b.0.hypot(b.1));
+            let sine = (a.0 * b.1 - a.1 * b.0).abs() / (la * lb);
+            if sine < 0.8 || la > 2.0 * lb || lb > 2.0 * la {
+                continue;
+            }
+            let sum = map.between((a.0 + b.0, a.1 + b.1));
+            let difference = map.between((a.0 - b.0, a.1 - b.1));
+            pairs.push(([a, b], height_a.min(40.0) + height_b.min(40.0) + sum + difference));
         }
     }
+    pairs
 }
 
-/// The whitened spectrum over angle (rows, one quarter turn, both quarters added) and log-radius.
-fn log_polar(spectrum: &Spectrum) -> Vec<f32> {
+/// Vectors that span a square lattice with much support at all its points nearby.
+fn squares(map: &Autocorrelation, shortest: f64, longest: f64) -> Vec<([Vector; 2], f32)> {
+    let reach = longest.ceil() as i32;
+    let width = (reach + 1) as usize;
+    let mut support = vec![f32::NEG_INFINITY; width * width];
+    for y in 0..=reach {
+        for x in 1..=reach {
+            let length = f64::from(x * x + y * y).sqrt();
+            if length >= shortest && length <= longest {
+                support[y as usize * width + x as usize] = square_support(map, x, y);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    for y in 1..reach as usize {
+        for x in 1..reach as usize {
+            let at = |dx: usize, dy: usize| support[(y + dy - 1) * width + x + dx - 1];
+            let value = at(1, 1);
+            let top = value > 2.0 && (0..9).all(|i| at(i % 3, i / 3) <= value);
+            if top {
+                let vector = (
+                    x as f64 + vertex(at(0, 1), value, at(2, 1)),
+                    y as f64 + vertex(at(1, 0), value, at(1, 2)),
+                );
+                found.push(([vector, (-vector.1, vector.0)], value));
+            }
+        }
+    }
+    found.sort_by(|a, b| b.1.total_cmp(&a.1));
+    found.truncate(SQUARES);
+    found
+}
+
+/// Sum over the points of the square lattice of (x, y) nearby, in standard deviations.
+fn square_support(map: &Autocorrelation, x: i32, y: i32) -> f32 {
+    let mut sum = 0.0;
+    let mut power = 0.0;
+    for &(m, n, weight) in &[(1,0,0.8f32),(1,1,0.65),(2,0,0.6),(2,1,0.45),(1,2,0.45),(2,2,0.3),(3,0,0.4),(3,1,0.3),(1,3,0.3)] {
+        let (a, b) = (m * x - n * y, m * y + n * x);
+        sum += weight * (map.at(a, b) + map.at(-b, a));
+        power += 2.0 * weight * weight;
+    }
+    sum / power.sqrt()
+}
+
+/// The basis of frequencies at which waves advance by whole cycles along both vectors.
+fn dual(pair: [Vector; 2]) -> Option<Matrix> {
+    inverted([[pair[0].0, pair[0].1], [pair[1].0, pair[1].1]])
+}
+
+/// Mean excess of whitened power at the harmonics, in standard deviations: the largest over the
+/// inner third, the inner two thirds and all, for compression and blur take the outer ones first.
+pub(crate) fn score(spectrum: &Spectrum, basis: Matrix) -> f32 {
     let side = spectrum.side() as f64;
-    let count = ((HIGHEST / lowest()).ln() / step()) as usize;
-    let radii: Vec<f32> = (0..count)
-        .map(|i| (lowest() * side * (i as f64 * step()).exp()) as f32)
-        .collect();
-    let mut map = vec![0.0f32; ANGLES * RADII];
-    for (row, line) in map.chunks_exact_mut(RADII).enumerate() {
-        let (sin, cos) = (row as f64 * step()).sin_cos();
-        let (sin, cos) = (sin as f32, cos as f32);
-        for (value, r) in line.iter_mut().zip(&radii) {
-            *value = spectrum.whitened(r * cos, r * sin) + spectrum.whitened(-r * sin, r * cos);
-        }
-    }
-    map
-}
-
-/// The best poses of the lattice, strongest first, refined. Under a basis, harmonic `h` lies at
-/// frequency `basis * h`, in cycles a pixel.
-pub(crate) fn find_lattices(spectrum: &Spectrum) -> Vec<Matrix> {
-    let mut map = log_polar(spectrum);
-    let mut product = fft::forward_real(&mut map, RADII, ANGLES);
-    for (value, other) in product.iter_mut().zip(template()) {
-        *value *= other;
-    }
-    let mut scores = fft::inverse_real(product, RADII, ANGLES);
-    // Shift `c` puts the inner radius at lowest * exp(c * step); c = 0 is the largest tile.
-    let shifts = ((LARGEST_TILE / SMALLEST_TILE).ln() / step()) as usize;
-    standardise(&mut scores, shifts);
-    local_maxima(&scores, shifts)
-        .into_iter()
-        .map(|(row, column, _)| {
-            let unit = lowest() / f64::from(INNER_RADIUS) * (column as f64 * step()).exp();
-            let (sin, cos) = (row as f64 * step()).sin_cos();
-            let basis = [[unit * cos, -unit * sin], [unit * sin, unit * cos]];
-            refined(spectrum, basis)
-        })
-        .collect()
-}
-
-/// Turns the scores of every scale into deviations from that scale's median over all angles, in
-/// units of its lower spread: a strong lattice raises the upper half of its own scale and of
-/// its multiples, and must not be held against itself.
-fn standardise(scores: &mut [f32], shifts: usize) {
-    // A cache line of columns at a time: the map is stored row by row.
-    const LANE: usize = 16;
-    let mut lane = vec![0.0f32; LANE * ANGLES];
-    for start in (0..shifts).step_by(LANE) {
-        let columns = LANE.min(shifts - start);
-        for (row, line) in scores.chunks_exact(RADII).enumerate() {
-            for (column, value) in line[start..start + columns].iter().enumerate() {
-                lane[column * ANGLES + row] = *value;
+    let limit = (HIGHEST * side).powi(2);
+    let (mut sum, mut count) = (0.0f32, 0.0f32);
+    let mut best = f32::NEG_INFINITY;
+    let third = harmonics().len().div_ceil(3);
+    for part in harmonics().chunks(third) {
+        for h in part {
+            let (u, v) = (f64::from(h.u), f64::from(h.v));
+            let kx = (basis[0][0] * u + basis[0][1] * v) * side;
+            let ky = (basis[1][0] * u + basis[1][1] * v) * side;
+            if kx * kx + ky * ky < limit {
+                sum += spectrum.whitened(kx as f32, ky as f32);
+                count += 1.0;
             }
         }
-        let moments: Vec<(f32, f32)> = lane
-            .chunks_exact_mut(ANGLES)
-            .take(columns)
-            .map(median_and_lower_spread)
-            .collect();
-        for line in scores.chunks_exact_mut(RADII) {
-            for (value, (middle, spread)) in line[start..].iter_mut().zip(&moments) {
-                *value = (*value - middle) / spread;
-            }
-        }
+        best = best.max(sum / count.max(1.0).sqrt());
     }
+    best
 }
 
-/// The median and its distance to the 16th percentile; reorders the values.
-fn median_and_lower_spread(values: &mut [f32]) -> (f32, f32) {
-    let half = values.len() / 2;
-    let middle = *values.select_nth_unstable_by(half, f32::total_cmp).1;
-    let sixteenth = values.len() * 16 / 100;
-    let low = *values[..half]
-        .select_nth_unstable_by(sixteenth, f32::total_cmp)
-        .1;
-    (middle, (middle - low).max(1e-6))
-}
-
-fn local_maxima(scores: &[f32], shifts: usize) -> Vec<(usize, usize, f32)> {
-    let mut found: Vec<(usize, usize, f32)> = Vec::new();
-    for row in 0..ANGLES {
-        let line = &scores[row * RADII..][..shifts];
-        let above = &scores[(row + ANGLES - 1) % ANGLES * RADII..][..shifts];
-        let below = &scores[(row + 1) % ANGLES * RADII..][..shifts];
-        for column in 1..shifts - 1 {
-            let value = line[column];
-            let peak = value > 2.5
-                && value >= line[column - 1]
-                && value > line[column + 1]
-                && value >= above[column]
-                && value > below[column];
-            if peak {
-                found.push((row, column, value));
+/// Climbs to the pose nearby whose harmonics stand out most.
+fn climbed(spectrum: &Spectrum, mut lattice: Lattice, rounds: usize) -> Lattice {
+    let mut step = 0.004;
+    for _ in 0..rounds {
+        for change in [[[1.0,0.0],[0.0,1.0]], [[0.0,-1.0],[1.0,0.0]], [[1.0,0.0],[0.0,-1.0]], [[0.0,1.0],[1.0,0.0]]] {
+            for sign in [step, -step] {
+                let turn = [
+                    [1.0 + sign * change[0][0], sign * change[0][1]],
+                    [sign * change[1][0], 1.0 + sign * change[1][1]],
+                ];
+                let basis = product(turn, lattice.basis);
+                let score = score(spectrum, basis);
+                if score > lattice.score {
+                    lattice = Lattice { basis, score };
+                    break;
+                }
             }
         }
+        step *= 0.5;
     }
-    found.sort_by(|a, b| b.2.total_cmp(&a.2));
-    let mut kept: Vec<(usize, usize, f32)> = Vec::new();
-    for peak in found {
-        let apart = |other: &(usize, usize, f32)| {
-            let turn = peak.0.abs_diff(other.0);
-            turn.min(ANGLES - turn) > SEPARATION || peak.1.abs_diff(other.1) > SEPARATION
-        };
-        if kept.iter().all(apart) {
-            kept.push(peak);
-            if kept.len() == CANDIDATES {
-                break;
-            }
+    lattice
+}
+
+/// The best of each group of bases that differ by quarter turns and mirroring, best first.
+fn distinct(mut lattices: Vec<Lattice>, count: usize) -> Vec<Lattice> {
+    lattices.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut kept: Vec<Lattice> = Vec::new();
+    for lattice in lattices {
+        if kept.len() == count {
+            break;
+        }
+        if kept.iter().all(|other| !same(other.basis, lattice.basis)) {
+            kept.push(lattice);
         }
     }
     kept
+}
+
+/// Whether two bases differ only by an orientation of the tile and less than their own precision.
+fn same(a: Matrix, b: Matrix) -> bool {
+    const TOLERANCE: f64 = 0.004;
+    let Some(inverse) = inverted(a) else {
+        return false;
+    };
+    let change = product(inverse, b);
+    let is = |value: f64, wanted: f64| (value.abs() - wanted).abs() < TOLERANCE;
+    let straight = is(change[0][0], 1.0) && is(change[1][1], 1.0) && is(change[0][1], 0.0) && is(change[1][0], 0.0);
+    let turned = is(change[0][0], 0.0) && is(change[1][1], 0.0) && is(change[0][1], 1.0) && is(change[1][0], 1.0);
+    straight || turned
 }
 
 /// Weighted least squares of the basis on the peaks found near the predicted places.
@@ -240,3 +265,4 @@ pub(crate) fn product(a: Matrix, b: Matrix) -> Matrix {
 pub(crate) fn transposed(m: Matrix) -> Matrix {
     [[m[0][0], m[1][0]], [m[0][1], m[1][1]]]
 }
+
