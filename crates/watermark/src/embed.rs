@@ -172,7 +172,7 @@ impl Trial<'_> {
         }
         jpeg_luma(&mut plane);
         let residual = weighted_residual(&plane);
-        let folded = Folded::new(&residual, &TileMap::affine(self.basis));
+        let folded = Folded::new(&residual, &TileMap::affine(self.basis, (0.0, 0.0)));
         deflection(
             &folded.dimensions(self.layout, &self.alignment),
             &self.signs,

@@ -51,6 +51,8 @@ pub(crate) struct Alignment {
     pub(crate) constellation: usize,
     /// Translation in tiles: the issued tile position is `turn' * position + shift`.
     pub(crate) shift: (f64, f64),
+    /// -1 in a negative.
+    pub(crate) sign: f32,
     /// Standard deviations of the pilots' agreement under no mark.
     pub(crate) z: f32,
 }
@@ -62,6 +64,7 @@ impl Alignment {
             turn: DIHEDRAL[0],
             constellation,
             shift: origin,
+            sign: 1.0,
             z: f32::INFINITY,
         }
     }
@@ -116,13 +119,16 @@ impl Folded {
             for constellation in (0..CONSTELLATIONS).step_by(2) {
                 correlate(layout, constellation, &pilots, &mut grid);
                 for (offset, part) in PARTS.into_iter().enumerate() {
-                    let (index, value) = largest(grid.iter().map(part));
-                    found.push(Alignment {
-                        turn,
-                        constellation: constellation + offset,
-                        shift: place(index),
-                        z: value * scale,
-                    });
+                    for sign in [1.0, -1.0] {
+                        let (index, value) = largest(grid.iter().map(|v| sign * part(v)));
+                        found.push(Alignment {
+                            turn,
+                            constellation: constellation + offset,
+                            shift: place(index),
+                            sign,
+                            z: value * scale,
+                        });
+                    }
                 }
             }
         }
@@ -141,7 +147,7 @@ impl Folded {
             .pilots
             .iter()
             .zip(phases)
-            .map(|(&h, phase)| (h, phase.conj() * self.received(alignment.turn, h)))
+            .map(|(&h, phase)| (h, phase.conj() * self.received(alignment.turn, h) * alignment.sign))
             .collect();
         let scale = unit_variance(values.iter().map(|(_, value)| *value));
         let agreement = |shift: (f64, f64)| -> f32 {
@@ -175,7 +181,9 @@ impl Folded {
             .payload
             .iter()
             .flat_map(|&h| {
-                let value = self.received(alignment.turn, h) * rotation(h, alignment.shift);
+                let value = self.received(alignment.turn, h)
+                    * rotation(h, alignment.shift)
+                    * alignment.sign;
                 [value.re, value.im]
             })
             .collect()
@@ -271,7 +279,7 @@ fn unit_variance(values: impl Iterator<Item = Complex32>) -> f32 {
     (2.0 / energy.max(1e-12)).sqrt()
 }
 
-fn limited(value: Complex32) -> Complex32 {
+pub(crate) fn limited(value: Complex32) -> Complex32 {
     let size = value.norm();
     if size > LIMIT {
         value * (LIMIT / size)
@@ -280,7 +288,13 @@ fn limited(value: Complex32) -> Complex32 {
     }
 }
 
-fn rotation(h: Harmonic, shift: (f64, f64)) -> Complex32 {
+/// The displacement in lattice tiles of one in issued tiles.
+pub(crate) fn turned(turn: Turn, (x, y): (f64, f64)) -> (f64, f64) {
+    let t = turn.map(|row| row.map(f64::from));
+    (t[0][0] * x + t[0][1] * y, t[1][0] * x + t[1][1] * y)
+}
+
+pub(crate) fn rotation(h: Harmonic, shift: (f64, f64)) -> Complex32 {
     let turns = f64::from(h.u) * shift.0 + f64::from(h.v) * shift.1;
     let (sin, cos) = (-std::f64::consts::TAU * turns.fract()).sin_cos();
     Complex32::new(cos as f32, sin as f32)

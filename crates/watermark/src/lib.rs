@@ -28,11 +28,13 @@ mod message;
 mod plane;
 mod residual;
 mod scores;
+mod search;
 mod spectrum;
 mod sync;
 #[cfg(test)]
 mod testing;
 mod tile_map;
+mod track;
 
 pub use bound::{ACCEPT_LOG10, log10_false_positive};
 pub use detect::{Detection, Detector, Placement, Pose, Source};

@@ -99,6 +99,16 @@ impl Plane {
         out
     }
 
+    /// The rectangle of the given size whose upper left corner is at (`x`, `y`); it must lie inside.
+    pub(crate) fn cropped(&self, x: usize, y: usize, width: usize, height: usize) -> Plane {
+        let rows = self.rows().skip(y).take(height);
+        Plane {
+            width,
+            height,
+            data: rows.flat_map(|row| &row[x..x + width]).copied().collect(),
+        }
+    }
+
     /// Half the size: means of two by two; an odd last row or column is dropped.
     pub(crate) fn halved(&self) -> Plane {
         let (width, height) = (self.width / 2, self.height / 2);

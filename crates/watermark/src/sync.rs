@@ -15,7 +15,6 @@ const HIGHEST: f64 = 0.46;
 const PEAKS: usize = 40;
 /// Best vectors taken with their own perpendicular.
 const SQUARES: usize = 150;
-const STEPS: usize = 2;
 const CLIMBED: usize = 60;
 /// Pairs whose harmonics are held against the spectrum, and pairs that are refined.
 const HELD: usize = 100;
@@ -34,11 +33,17 @@ pub(crate) struct Lattice {
     pub(crate) score: f32,
 }
 
-/// The best poses with a tile of about `shortest` to `2 * shortest` pixels, best first.
-pub(crate) fn find_lattices(spectrum: &Spectrum, shortest: f64, count: usize) -> Vec<Lattice> {
+/// The `count` best poses, best first, with a tile of at least `shortest` pixels and at most
+/// `2^(steps / 2)` times as many.
+pub(crate) fn find_lattices(
+    spectrum: &Spectrum,
+    shortest: f64,
+    steps: usize,
+    count: usize,
+) -> Vec<Lattice> {
+    let ratio = std::f64::consts::SQRT_2;
     let mut held: Vec<Lattice> = Vec::new();
-    for step in 0..STEPS {
-        let ratio = 2f64.powf(1.0 / STEPS as f64);
+    for step in 0..steps {
         let shortest = shortest * ratio.powi(step as i32);
         let longest = ratio * shortest;
         let low = f64::from(INNER_RADIUS) / longest;
