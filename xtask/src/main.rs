@@ -2,9 +2,11 @@
 
 mod attacks;
 mod bench;
+mod chart;
 mod code_limit;
 mod false_positives;
 mod issued_search;
+mod metrics;
 mod pictures;
 mod received;
 mod robustness;
@@ -17,7 +19,15 @@ use anyhow::{Context, Result, bail};
 const USAGE: &str = "\
 cargo xtask test [ARGS]             every test of the workspace, in release mode
 cargo xtask bench                   speed and peak memory of mark, issuer, verifier, ledger
-cargo xtask robustness DIR          what the mark survives, over the pictures of a folder
+cargo xtask robustness --photos DIR what the mark survives, over the pictures of a folder
+    --size PX          long side to which every picture is brought first
+    --strength LEVEL   subtle, standard or strong
+    --only PART        attacks whose "group: name" contains it
+    --limit N          the first N pictures
+    --marked-only      do not look for false alarms in unmarked pictures
+    --plot FOLDER      curves over quality, angle, scale and area
+    --json FILE, --markdown FILE
+    --peers            other watermarks beside ours; 8 pictures of 768 pixels unless said otherwise
 cargo xtask false-positives DIR [N] the null distribution of the detector, N trials a pose (default 1000000)
 cargo xtask code-limit [--plot SVG] word error rate of the mark's code beside the best possible
 cargo xtask issued-search [N]       exact search among N issued ids (default 1000000; 100000000 needs 4 GB)
@@ -50,7 +60,7 @@ fn run() -> Result<()> {
             issued_search::run(count.parse().context("N is a whole number")?);
             Ok(())
         }
-        ["robustness", folder] => robustness::run(Path::new(folder)),
+        ["robustness", words @ ..] => robustness::run(&robustness::Options::parse(words)?),
         ["false-positives", folder] => false_positives::run(Path::new(folder), 1_000_000),
         ["false-positives", folder, trials] => {
             let trials = trials.parse().context("N is a whole number")?;

@@ -58,16 +58,6 @@ pub fn with_mark(picture: &RgbImage, mark: &Mark) -> RgbImage {
     out
 }
 
-/// Peak signal-to-noise ratio in dB over all samples.
-pub fn psnr(a: &RgbImage, b: &RgbImage) -> f64 {
-    let error: f64 = a
-        .iter()
-        .zip(b.iter())
-        .map(|(x, y)| (f64::from(*x) - f64::from(*y)).powi(2))
-        .sum();
-    10.0 * (255.0 * 255.0 * a.len() as f64 / error).log10()
-}
-
 /// The picture as a JPEG file.
 pub fn jpeg_bytes(picture: &RgbImage, quality: u8, chroma: SamplingFactor) -> Result<Vec<u8>> {
     let (width, height) = (

@@ -1,0 +1,50 @@
+//! What the mark survives: exact recovery of the id under every attack of the table.
+
+mod curves;
+mod measure;
+mod options;
+mod ours;
+mod peers;
+mod report;
+mod statistics;
+
+use anyhow::{Context, Result, bail};
+
+use crate::attacks::{self, Attack};
+pub use options::Options;
+use report::Report;
+
+/// Measures, prints, and writes what was asked for.
+pub fn run(options: &Options) -> Result<()> {
+    let pictures = measure::load(options)?;
+    if options.peers {
+        return peers::run(&pictures, options);
+    }
+    let attacks: Vec<Attack> = attacks::all()
+        .filter(|a| options.wants(a.group, a.name))
+        .collect();
+    if attacks.is_empty() {
+        bail!(
+            "no attack contains {}",
+            options.only.as_deref().unwrap_or_default()
+        );
+    }
+    let outcomes = measure::run(&pictures, &attacks, options)?;
+    let report = Report {
+        attacks: &attacks,
+        outcomes: &outcomes,
+    };
+    let text = report.markdown();
+    println!("{text}");
+    if let Some(path) = &options.markdown {
+        std::fs::write(path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    if let Some(path) = &options.json {
+        std::fs::write(path, format!("{:#}\n", report.json()))
+            .with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    match &options.plot {
+        Some(folder) => curves::draw(&pictures, options, folder),
+        None => Ok(()),
+    }
+}
