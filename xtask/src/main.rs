@@ -22,7 +22,7 @@ cargo xtask bench                   speed and peak memory of mark, issuer, verif
 cargo xtask robustness --photos DIR what the mark survives, over the pictures of a folder
     --size PX          long side to which every picture is brought first
     --strength LEVEL   subtle, standard or strong
-    --only PART        attacks whose "group: name" contains it
+    --only PART        attacks whose group and name contain it
     --limit N          the first N pictures
     --marked-only      do not look for false alarms in unmarked pictures
     --plot FOLDER      curves over quality, angle, scale and area

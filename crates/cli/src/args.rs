@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use colophon_provenance::DigitalSourceType;
-use colophon_watermark::Payload;
+use colophon_watermark::{EmbedOptions, Payload};
 
 /// What `--help` says at its end.
 const EXIT_CODES: &str = "\
@@ -174,6 +174,9 @@ pub struct Stamp {
     /// manifest and record
     #[arg(long)]
     pub allow_unmarked: bool,
+    /// How strong the mark may be
+    #[arg(long, default_value = "standard")]
+    pub strength: Strength,
     /// Replace files that exist
     #[arg(long)]
     pub overwrite: bool,
@@ -209,6 +212,10 @@ pub struct Verify {
     /// Certificates (PEM) of authorities to trust besides those carried; may be repeated
     #[arg(long, value_name = "PEM")]
     pub trust_anchor: Vec<PathBuf>,
+    /// State scores, not only classes. Do not pass these on to people you do not know: with
+    /// scores a mark can be taken out step by step
+    #[arg(long)]
+    pub scores: bool,
 }
 
 /// `colophon watermark`.
@@ -252,6 +259,16 @@ pub enum Strength {
     Standard,
     /// 42 dB, always
     Strong,
+}
+
+impl From<Strength> for EmbedOptions {
+    fn from(strength: Strength) -> Self {
+        match strength {
+            Strength::Subtle => Self::subtle(),
+            Strength::Standard => Self::default(),
+            Strength::Strong => Self::strong(),
+        }
+    }
 }
 
 /// `colophon keys`.

@@ -318,6 +318,19 @@ impl Db {
         })
     }
 
+    /// Index and watermark id of the entries from an index on that have one, in order.
+    pub fn watermark_ids(&self, start: u64) -> Result<Vec<(u64, u64)>, LedgerError> {
+        self.run(|c| {
+            c.prepare_cached(
+                "SELECT idx, watermark_id FROM private WHERE watermark_id IS NOT NULL AND idx >= ?1 ORDER BY idx",
+            )?
+            .query_map([signed(start)], |row| {
+                Ok((unsigned(row, 0)?, row.get::<_, i64>(1)? as u64))
+            })?
+            .collect()
+        })
+    }
+
     pub fn private(&self, index: u64) -> Result<Option<PrivateRow>, LedgerError> {
         self.run(|c| {
             c.prepare_cached("SELECT watermark_id, watermark_salt, fingerprint, salt, body FROM private WHERE idx = ?1")?

@@ -133,6 +133,15 @@ impl Ledger {
         self.reader.find(Key::WatermarkId(id))
     }
 
+    /// Index and watermark id of the entries from index `start` on whose picture carries a mark, in
+    /// order: for a search among all issued ids. Nothing is proven of them; ask for the entry.
+    ///
+    /// # Errors
+    /// As [`Ledger::by_watermark_id`].
+    pub fn watermark_ids(&self, start: u64) -> Result<Vec<(u64, u64)>, LedgerError> {
+        self.reader.watermark_ids(start)
+    }
+
     /// The entries of the file with this SHA-256.
     ///
     /// # Errors

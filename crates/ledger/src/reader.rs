@@ -106,6 +106,10 @@ impl Reader {
         rows.into_iter().map(|row| self.entry(row)).collect()
     }
 
+    pub fn watermark_ids(&self, start: u64) -> Result<Vec<(u64, u64)>, LedgerError> {
+        self.db().watermark_ids(start)
+    }
+
     pub fn find(&self, key: Key<'_>) -> Result<Vec<Entry>, LedgerError> {
         let indexes = self.db().find(key)?;
         indexes

@@ -3,7 +3,7 @@
 use colophon_fingerprint::{Decision, Fingerprint, MATCH_DISTANCE, Registration, Sketch, register};
 use colophon_ledger::PrivatePart;
 use colophon_policy::Binding;
-use colophon_watermark::{Matrix, Plane};
+use colophon_watermark::{Matrix, Placement, Plane};
 
 use crate::report::Comparison;
 
@@ -11,8 +11,8 @@ use crate::report::Comparison;
 #[derive(Clone, Copy)]
 pub(crate) struct Examined<'a> {
     pub luma: &'a Plane,
-    /// How it was turned since it was issued, when a mark tells.
-    pub pose: Option<Matrix>,
+    /// Where it lies in the issued picture, when a mark tells.
+    pub placement: Option<&'a Placement>,
     /// Hashes of its eight turned and mirrored versions, when they may be used.
     pub hashes: Option<&'a [Fingerprint; 8]>,
 }
@@ -49,10 +49,14 @@ pub(crate) fn compare(examined: Examined<'_>, recorded: &PrivatePart) -> Compari
     let Some(Ok(sketch)) = sketch else {
         return Comparison::NONE;
     };
-    match examined.pose {
-        Some(pose) => registered(examined.luma, &sketch, pose).map_or(Comparison::NONE, |found| {
-            Comparison::new(binding(found.decision), &found)
-        }),
+    match examined.placement {
+        Some(placement) => {
+            let (width, height) = sketch.original_size();
+            let pose = placement.pose(width as usize, height as usize);
+            registered(examined.luma, &sketch, pose.matrix).map_or(Comparison::NONE, |found| {
+                Comparison::new(binding(found.decision), &found)
+            })
+        }
         None => compare_in_any_pose(examined, &sketch, recorded),
     }
 }

@@ -28,8 +28,8 @@ pub use make::{MarkedFile, mark_only};
 pub use report::{
     AgentEvidence, BindingAgreement, Comparison, Container, Declared, Evidence,
     FingerprintEvidence, Geometry, InclusionEvidence, IngredientEvidence, LedgerEvidence,
-    ManifestEvidence, Matched, Nearest, NotChecked, Outcome, RecoveredManifest, Report,
-    ReportError, ReportVerdict, SignerEvidence, Tool, WatermarkEvidence,
+    ManifestEvidence, MarkSource, MarkStrength, Matched, Nearest, NotChecked, Outcome,
+    RecoveredManifest, Report, ReportError, ReportVerdict, SignerEvidence, Tool, WatermarkEvidence,
 };
 pub use request::{Destination, Issued, StampRequest, Steps};
 pub use time::rfc3339;

@@ -1,6 +1,6 @@
 //! Asking the ledger: by file, by mark, by manifest, and only then by likeness.
 
-use colophon_fingerprint::MATCH_DISTANCE;
+use colophon_fingerprint::{MATCH_DISTANCE, Sketch};
 use colophon_ledger::{Entry, Ledger, LedgerError};
 use colophon_manifest::ManifestReport;
 use colophon_policy::{Binding, LedgerState};
@@ -53,6 +53,14 @@ pub(crate) struct Hit {
     pub entry: Entry,
     pub matched_by: Vec<Matched>,
     pub comparison: Comparison,
+}
+
+impl Hit {
+    /// Size in pixels of the picture as it was issued, if the record holds it.
+    pub fn issued_size(&self) -> Option<(u32, u32)> {
+        let sketch = self.entry.private.as_ref()?.sketch.as_deref()?;
+        Some(Sketch::from_bytes(sketch).ok()?.original_size())
+    }
 }
 
 impl Answer {

@@ -61,7 +61,7 @@ impl Marker {
             || self.detector.detect(&luma),
             || self.embedder.mark(&luma, payload, &options),
         );
-        if let Some(present) = present.filter(is_unturned) {
+        if let Some(present) = present.filter(|present| is_unturned(present, &luma)) {
             let id = present.payload.0;
             refuse_foreign(ledger, &present, &luma)?;
             return Ok(Marked {
@@ -180,8 +180,9 @@ fn unmarked(original: &Picture, reason: Option<String>) -> Marked {
 }
 
 /// A second mark on top of one in the same place would make both hard to read.
-fn is_unturned(detection: &Detection) -> bool {
-    let [[a, b], [c, d]] = detection.pose.matrix;
+fn is_unturned(detection: &Detection, luma: &Plane) -> bool {
+    let pose = detection.placement.pose(luma.width(), luma.height());
+    let [[a, b], [c, d]] = pose.matrix;
     [a - 1.0, b, c, d - 1.0]
         .iter()
         .all(|off| off.abs() <= SAME_POSE)
@@ -196,7 +197,7 @@ fn refuse_foreign(
     let id = detection.payload.0;
     let examined = Examined {
         luma,
-        pose: Some(detection.pose.matrix),
+        placement: Some(&detection.placement),
         hashes: None,
     };
     let entries = ledger.by_watermark_id(id)?;

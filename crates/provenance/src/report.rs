@@ -227,10 +227,39 @@ pub struct IngredientEvidence {
 pub struct WatermarkEvidence {
     /// The id, 16 hex digits.
     pub payload: String,
-    /// Log10 of the bound on the probability that an unmarked picture gives any id.
-    pub log10_false_positive: f64,
+    /// Whether it was read by itself or matched with an issued id.
+    pub source: MarkSource,
+    /// How far above the least that is accepted.
+    pub strength: MarkStrength,
+    /// Log10 of the bound on the probability that an unmarked picture gives any id; only for a
+    /// trusted caller, because scores help to remove a mark step by step.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log10_false_positive: Option<f64>,
     /// How the picture was turned since it was marked.
     pub geometry: Geometry,
+}
+
+/// How a watermark id was found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum MarkSource {
+    /// Read from the pixels alone.
+    Read,
+    /// Too weak to be read: matched with one of the issued ids, and the picture's content with that
+    /// record's.
+    MatchedByLedger,
+}
+
+/// Classes of strength of a mark.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum MarkStrength {
+    /// The chance of such a reading without a mark is at most 10^-20.
+    Clear,
+    /// It is at most 10^-10.
+    Weak,
 }
 
 /// How a picture was turned and scaled.
@@ -239,8 +268,8 @@ pub struct WatermarkEvidence {
 pub struct Geometry {
     /// Degrees, -180..=180, clockwise, after the flip.
     pub rotation: f64,
-    /// Examined pixels for one issued pixel.
-    pub scale: f64,
+    /// Examined pixels for one issued pixel; `None` when the size of the issued picture is not known.
+    pub scale: Option<f64>,
     /// Mirrored left to right.
     pub flip: bool,
 }

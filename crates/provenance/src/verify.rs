@@ -4,6 +4,7 @@ mod examine;
 mod recover;
 
 use std::path::PathBuf;
+use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use colophon_fingerprint::MATCH_DISTANCE;
@@ -14,7 +15,7 @@ use colophon_manifest::{TrustAnchors, VALIDATOR};
 use colophon_policy::{
     AssetHash, Binding, Details, Facts, FingerprintMatch, VerdictTable, WatermarkState,
 };
-use colophon_watermark::{Detector, WatermarkKey};
+use colophon_watermark::{Detector, IssuedIds, Payload, Source, WatermarkKey};
 use sha2::{Digest as _, Sha256};
 
 use crate::binding::Examined;
@@ -39,6 +40,9 @@ pub struct VerifierOptions {
     pub limits: Option<Limits>,
     /// Longest time for reading one manifest; from the settings when `None`.
     pub deadline: Option<Duration>,
+    /// Whether reports state scores, not only classes. For trusted callers: whoever may ask often and
+    /// sees scores can take a mark out step by step.
+    pub scores: bool,
 }
 
 /// Checks pictures; for use from many threads. Writes nothing and opens no connection.
@@ -52,6 +56,16 @@ pub struct Verifier {
     detector: Result<Detector, String>,
     /// Or why there is none.
     ledger: Result<Ledger, Trouble>,
+    issued: RwLock<Issued>,
+    scores: bool,
+}
+
+/// The ledger's watermark ids, as far as they were read.
+#[derive(Default)]
+struct Issued {
+    ids: IssuedIds,
+    /// Index of the first entry that was not read.
+    next: u64,
 }
 
 impl std::fmt::Debug for Verifier {
@@ -119,6 +133,8 @@ impl Verifier {
             table: verdict_table(home)?,
             detector,
             ledger,
+            issued: RwLock::default(),
+            scores: options.scores,
         })
     }
 
@@ -136,11 +152,77 @@ impl Verifier {
     /// Checks one picture. Whatever is wrong with the file becomes part of the report.
     pub fn verify(&self, bytes: &[u8], name: &str) -> Report {
         let start = Instant::now();
-        let (pixels, attached) = rayon::join(
-            || examine::pixels(bytes, &self.limits, self.detector.as_ref().ok()),
+        self.read_issued();
+        let issued = self.issued.read().unwrap_or_else(PoisonError::into_inner);
+        let (mut pixels, attached) = rayon::join(
+            || {
+                let detector = self.detector.as_ref().ok();
+                examine::pixels(bytes, &self.limits, detector, &issued.ids)
+            },
             || examine::manifest(bytes, &self.limits, &self.anchors, self.deadline),
         );
+        drop(issued);
+        if let Ok(pixels) = &mut pixels {
+            self.confirm(pixels);
+        }
         self.report(bytes, name, pixels.as_ref(), &attached, start)
+    }
+
+    /// Reads the ids that were issued since the last time. What cannot be read is left out: the
+    /// ledger's own check says why.
+    fn read_issued(&self) {
+        let Ok(ledger) = &self.ledger else {
+            return;
+        };
+        let next = self
+            .issued
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .next;
+        let Ok(new) = ledger.watermark_ids(next) else {
+            return;
+        };
+        let Some(&(last, _)) = new.last() else {
+            return;
+        };
+        let mut issued = self.issued.write().unwrap_or_else(PoisonError::into_inner);
+        if issued.ids.is_empty() {
+            issued.ids = IssuedIds::new(new.into_iter().map(|(_, id)| Payload(id)));
+        } else {
+            for (_, id) in new {
+                issued.ids.insert(Payload(id));
+            }
+        }
+        issued.next = issued.next.max(last + 1);
+    }
+
+    /// A mark that was matched, not read, counts only if the picture shows what the record's showed.
+    fn confirm(&self, pixels: &mut Pixels) {
+        let matched = pixels
+            .detection
+            .as_ref()
+            .filter(|detection| matches!(detection.source, Source::Issued(_)));
+        let Some(detection) = matched else {
+            return;
+        };
+        let examined = Examined {
+            luma: &pixels.luma,
+            placement: Some(&detection.placement),
+            hashes: None,
+        };
+        let entries = self
+            .ledger
+            .as_ref()
+            .ok()
+            .and_then(|ledger| ledger.by_watermark_id(detection.payload.0).ok())
+            .unwrap_or_default();
+        let confirmed = entries
+            .iter()
+            .any(|entry| lookup::comparison(entry, Some(examined)).binding == Binding::Same);
+        if !confirmed {
+            pixels.detection = None;
+            pixels.unconfirmed = true;
+        }
     }
 
     fn report(
@@ -213,7 +295,7 @@ impl Verifier {
             attached: attached.report(),
             examined: pixels.map(|pixels| Examined {
                 luma: &pixels.luma,
-                pose: detection.map(|detection| detection.pose.matrix),
+                placement: detection.map(|detection| &detection.placement),
                 hashes: pixels.reliable_hashes(),
             }),
         };
@@ -278,7 +360,10 @@ impl Verifier {
         };
         Evidence {
             manifest: attached.evidence(),
-            watermark: pixels.and_then(Pixels::watermark_evidence),
+            watermark: pixels.and_then(|pixels| {
+                let issued = answer.hit.as_ref().and_then(|hit| hit.issued_size());
+                pixels.watermark_evidence(issued, self.scores)
+            }),
             ledger: answer
                 .hit
                 .as_ref()
@@ -319,6 +404,12 @@ impl Verifier {
             (Ok(_), Ok(_)) => {}
         }
         if let Ok(pixels) = pixels {
+            if pixels.unconfirmed {
+                push(
+                    "faint-mark",
+                    "something in the pixels resembles the mark of an issued picture, but the picture does not show what was recorded with it; it does not count",
+                );
+            }
             if pixels.frames > 1 {
                 push(
                     "frames",

@@ -26,7 +26,7 @@ impl Autocorrelation {
         let side = spectrum.side();
         let mut band = vec![Complex32::default(); (side / 2 + 1) * side];
         let (low, high) = (low * side as f64, high * side as f64);
-        let reach = high as i32; let pw=crate::knob("PW",0.0)*0.5;
+        let reach = high as i32;
         for kx in 0..=reach.min(side as i32 / 2) {
             for ky in -reach..=reach {
                 let square = f64::from(kx * kx + ky * ky);
@@ -34,7 +34,7 @@ impl Autocorrelation {
                 let inside = square >= low * low && square <= high * high;
                 if inside && kx > 1 && ky.abs() > 1 {
                     let index = kx as usize * side + ky.rem_euclid(side as i32) as usize;
-                    band[index].re = spectrum.whitened_bin(kx, ky) * square.powf(-pw as f64) as f32;
+                    band[index].re = spectrum.whitened_bin(kx, ky);
                 }
             }
         }
@@ -98,8 +98,20 @@ impl Autocorrelation {
                 if value < 2.0 || length < shortest || length > longest || (x == 0 && y < 0) {
                     continue;
                 }
-                let around = [(1, 0), (-1, 0), (0, 1), (0, -1), (1, 1), (-1, 1), (1, -1), (-1, -1)];
-                if around.iter().all(|&(dx, dy)| self.at(x + dx, y + dy) <= value) {
+                let around = [
+                    (1, 0),
+                    (-1, 0),
+                    (0, 1),
+                    (0, -1),
+                    (1, 1),
+                    (-1, 1),
+                    (1, -1),
+                    (-1, -1),
+                ];
+                if around
+                    .iter()
+                    .all(|&(dx, dy)| self.at(x + dx, y + dy) <= value)
+                {
                     found.push((self.vertex(x, y), value));
                 }
             }

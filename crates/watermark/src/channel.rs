@@ -9,9 +9,20 @@ const QUANT: [u8; 64] = [
     92, 49, 64, 78, 87, 103, 121, 120, 101, 72, 92, 95, 98, 112, 100, 103, 99,
 ];
 
-/// Quantises every 8x8 block as a JPEG of quality 50 would; a ragged edge is left as it is.
-pub(crate) fn jpeg_luma(plane: &mut Plane) {
+/// The table scaled to a quality of 1 to 99, as the Independent JPEG Group's encoder does it.
+fn steps(quality: u32) -> [f32; 64] {
+    let percent = if quality < 50 {
+        5000 / quality.max(1)
+    } else {
+        200 - 2 * quality.min(99)
+    };
+    QUANT.map(|step| ((u32::from(step) * percent + 50) / 100).clamp(1, 255) as f32)
+}
+
+/// Quantises every 8x8 block as a JPEG of the given quality would; a ragged edge is left as it is.
+pub(crate) fn jpeg_luma(plane: &mut Plane, quality: u32) {
     let basis = cosine_basis();
+    let steps = steps(quality);
     let (width, height) = (plane.width(), plane.height());
     let data = plane.data_mut();
     for by in (0..height / 8 * 8).step_by(8) {
@@ -24,8 +35,7 @@ pub(crate) fn jpeg_luma(plane: &mut Plane) {
                 }
             }
             let mut coefficients = turned(&basis, &turned(&basis, &block));
-            for (i, value) in coefficients.as_flattened_mut().iter_mut().enumerate() {
-                let step = f32::from(QUANT[i]);
+            for (value, step) in coefficients.as_flattened_mut().iter_mut().zip(&steps) {
                 *value = (*value / step).round() * step;
             }
             let back = turned_back(&basis, &turned_back(&basis, &coefficients));
@@ -109,6 +119,14 @@ mod tests {
     }
 
     #[test]
+    fn steps_follow_the_quality() {
+        assert_eq!(steps(50)[0], 16.0);
+        assert_eq!(steps(25)[0], 32.0);
+        assert_eq!(steps(75)[0], 8.0);
+        assert_eq!(steps(1)[63], 255.0);
+    }
+
+    #[test]
     fn fine_texture_is_lost_and_coarse_kept() {
         let wave = |period: f32| {
             let data = (0..64 * 64)
@@ -119,7 +137,7 @@ mod tests {
         for (period, low, high) in [(2.3, 0.0, 0.2), (16.0, 0.5, 1.7)] {
             let mut plane = wave(period);
             let before = power(&plane);
-            jpeg_luma(&mut plane);
+            jpeg_luma(&mut plane, 50);
             let kept = power(&plane) / before;
             assert!((low..=high).contains(&kept), "period {period}: {kept}");
         }

@@ -1,19 +1,17 @@
 //! The detector: from a plane of luminance to an id, its pose and its false-positive bound.
 
 use crate::bound::{self, ALL_IDS};
-use crate::issued::IssuedIds;
 use crate::fold::{Folded, Turns};
-use crate::search::Search;
+use crate::issued::IssuedIds;
 use crate::key::WatermarkKey;
 use crate::lattice::{Layout, TileCount};
 use crate::message::{MessageCode, Payload};
 use crate::plane::Plane;
 use crate::residual::{ANALYSIS_SIDE, weighted_residual};
+use crate::search::Search;
 use crate::spectrum::Spectrum;
 use crate::sync::{self, Matrix};
 use crate::tile_map::TileMap;
-
-
 
 /// A mark that was read.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,7 +71,9 @@ impl Placement {
         let derivative = self.map.derivative(middle.0, middle.1);
         let to_tiles = sync::product(sync::transposed(turn), derivative);
         let inverse = sync::inverted(to_tiles).unwrap_or([[0.0; 2]; 2]);
-        Pose { matrix: inverse.map(|row| row.map(|value| value / side)) }
+        Pose {
+            matrix: inverse.map(|row| row.map(|value| value / side)),
+        }
     }
 }
 
@@ -144,7 +144,10 @@ impl Detector {
         let residual = weighted_residual(&luma.shrunk_to(ANALYSIS_SIDE));
         let spectrum = Spectrum::of(&residual);
         let mut counts = Vec::new();
-        for (number, lattice) in sync::find_lattices(&spectrum, 56.0, 2, 8).iter().enumerate() {
+        for (number, lattice) in sync::find_lattices(&spectrum, 56.0, 2, 8, 0.0)
+            .iter()
+            .enumerate()
+        {
             let folded = Folded::new(&residual, &TileMap::affine(lattice.basis, (0.0, 0.0)));
             for layout in &self.layouts {
                 let Some(alignment) = folded.align(layout, Turns::All).into_iter().next() else {

@@ -147,7 +147,12 @@ impl Folded {
             .pilots
             .iter()
             .zip(phases)
-            .map(|(&h, phase)| (h, phase.conj() * self.received(alignment.turn, h) * alignment.sign))
+            .map(|(&h, phase)| {
+                (
+                    h,
+                    phase.conj() * self.received(alignment.turn, h) * alignment.sign,
+                )
+            })
             .collect();
         let scale = unit_variance(values.iter().map(|(_, value)| *value));
         let agreement = |shift: (f64, f64)| -> f32 {

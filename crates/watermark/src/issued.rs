@@ -36,6 +36,13 @@ pub struct Match {
     pub runner_up: f32,
 }
 
+impl Default for IssuedIds {
+    /// No ids.
+    fn default() -> Self {
+        Self::new([])
+    }
+}
+
 impl IssuedIds {
     /// Indexes the ids; double ones count once.
     pub fn new(ids: impl IntoIterator<Item = Payload>) -> Self {

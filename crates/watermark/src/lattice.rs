@@ -197,16 +197,16 @@ impl Layout {
 fn interleave(key: &WatermarkKey) -> Vec<usize> {
     let mut stream = key.stream("interleave");
     let length = CODE_BITS / SEGMENTS;
-    let mut places: [Vec<usize>; SEGMENTS] =
+    let mut free: [Vec<usize>; SEGMENTS] =
         std::array::from_fn(|segment| (segment * length..(segment + 1) * length).collect());
-    for places in &mut places {
+    for places in &mut free {
         stream.shuffle(places);
     }
     let mut bits = Vec::with_capacity(CODE_BITS);
-    for group in 0..length {
+    while bits.len() < CODE_BITS {
         let mut segments: [usize; SEGMENTS] = std::array::from_fn(|segment| segment);
         stream.shuffle(&mut segments);
-        bits.extend(segments.map(|segment| places[segment][group]));
+        bits.extend(segments.iter().filter_map(|&segment| free[segment].pop()));
     }
     bits
 }

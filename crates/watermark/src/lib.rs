@@ -33,8 +33,10 @@ mod spectrum;
 mod sync;
 #[cfg(test)]
 mod testing;
+mod tile;
 mod tile_map;
 mod track;
+mod trial;
 
 pub use bound::{ACCEPT_LOG10, log10_false_positive};
 pub use detect::{Detection, Detector, Placement, Pose, Source};
@@ -43,8 +45,8 @@ pub use issued::{IssuedIds, Match};
 pub use key::WatermarkKey;
 pub use lattice::TileCount;
 pub use message::{MessageCode, Payload};
-pub use scores::SegmentScores;
 pub use plane::Plane;
+pub use scores::SegmentScores;
 pub use sync::Matrix;
 
 /// Smallest side, in pixels, of a picture that can carry a mark.
@@ -73,7 +75,7 @@ pub enum WatermarkError {
     /// The mark would not read after re-compression even at the strongest that the PSNR allows.
     #[error(
         "the picture leaves no room for a mark that survives re-compression (margin {margin:.1}, \
-         needed {needed:.1}): it is small and busy, or saturated; use a larger version of it"
+         needed {needed:.1}): it is small and busy, saturated, text or line art; use a larger version of it"
     )]
     NoRoom {
         /// Reached.
@@ -82,4 +84,3 @@ pub enum WatermarkError {
         needed: f64,
     },
 }
-pub(crate) fn knob(n:&str,d:f32)->f32{std::env::var(n).ok().and_then(|v|v.parse().ok()).unwrap_or(d)}

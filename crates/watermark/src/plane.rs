@@ -159,19 +159,6 @@ impl Plane {
             }
         }
     }
-
-    /// Bilinear value at a position in pixels, clamped to the edges.
-    pub(crate) fn bilinear(&self, x: f32, y: f32) -> f32 {
-        let x = x.clamp(0.0, (self.width - 1) as f32);
-        let y = y.clamp(0.0, (self.height - 1) as f32);
-        let (x0, y0) = (x as usize, y as usize);
-        let (fx, fy) = (x - x0 as f32, y - y0 as f32);
-        let (x1, y1) = ((x0 + 1).min(self.width - 1), (y0 + 1).min(self.height - 1));
-        let at = |x: usize, y: usize| self.data[y * self.width + x];
-        let upper = at(x0, y0) + fx * (at(x1, y0) - at(x0, y0));
-        let lower = at(x0, y1) + fx * (at(x1, y1) - at(x0, y1));
-        upper + fy * (lower - upper)
-    }
 }
 
 fn running_mean(row: &mut [f32], radius: usize, padded: &mut Vec<f32>) {

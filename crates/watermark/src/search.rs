@@ -9,7 +9,7 @@ use crate::message::Payload;
 use crate::plane::Plane;
 use crate::residual::{ANALYSIS_SIDE, weighted_residual};
 use crate::spectrum::Spectrum;
-use crate::sync::{Lattice, Matrix, find_lattices, score};
+use crate::sync::{Lattice, Matrix, find_lattices, refined, score};
 use crate::tile_map::TileMap;
 use crate::track::followed;
 
@@ -23,11 +23,11 @@ const PILOT_FLOOR: f32 = 4.2;
 const RUNNER_UP: f32 = 2.5;
 /// Pictures up to this long side are examined at full size first.
 const SMALL: usize = 600;
-/// Side of a window, in pixels of half size, and windows that are followed.
-const WINDOW: usize = 256;
-const FOLLOWED: usize = 5;
-/// Least score of a lattice in a window and least agreement of its pilots.
-const WINDOW_SCORE: f32 = 4.0;
+/// Least score at first sight of a lattice in the whole picture and in a window.
+const SCORE: f32 = 3.0;
+const WINDOW_SCORE: f32 = 4.5;
+/// Windows that are followed, and the least agreement of their pilots.
+const FOLLOWED: usize = 8;
 const WINDOW_PILOTS: f32 = 5.0;
 /// Blocks that must agree on how the tiles continue.
 const LEAST_BLOCKS: usize = 4;
@@ -46,6 +46,25 @@ pub(crate) struct Search<'a> {
     levels: [Plane; 3],
 }
 
+/// Windows to look through, in pixels of a level.
+struct Windows {
+    side: usize,
+    /// Smallest tile sought; the largest is twice that.
+    shortest: f64,
+}
+
+/// About two tiles of a whole picture: perspective and bends are nearly affine there.
+const WINDOWS: Windows = Windows {
+    side: 160,
+    shortest: 56.0,
+};
+
+/// For pictures in pages the shape of a screen.
+const SCREEN_WINDOWS: Windows = Windows {
+    side: 320,
+    shortest: 36.0,
+};
+
 /// A lattice in a part of the picture.
 struct Window {
     lattice: Lattice,
@@ -54,11 +73,7 @@ struct Window {
 }
 
 impl<'a> Search<'a> {
-    pub(crate) fn new(
-        detector: &'a Detector,
-        luma: &Plane,
-        issued: Option<&'a IssuedIds>,
-    ) -> Self {
+    pub(crate) fn new(detector: &'a Detector, luma: &Plane, issued: Option<&'a IssuedIds>) -> Self {
         let attempts = POSES * ALIGNMENTS * detector.layouts.len();
         let examined = luma.shrunk_to(ANALYSIS_SIDE);
         let full = weighted_residual(&examined);
@@ -85,20 +100,33 @@ impl<'a> Search<'a> {
         let spectrum = Spectrum::of(&self.levels[first]);
         self.resized(first, &spectrum, own)
             .or_else(|| self.anywhere(first, &spectrum))
-            .or_else(|| self.in_parts(first))
+            .or_else(|| self.in_parts(first, &WINDOWS))
+            .or_else(|| {
+                let (long, short) = (self.size.0.max(self.size.1), self.size.0.min(self.size.1));
+                let screen = first == 1 && long as f64 >= 1.6 * short as f64;
+                screen.then(|| self.in_parts(0, &SCREEN_WINDOWS)).flatten()
+            })
     }
 
     /// The whole picture at another size than it was issued.
     fn resized(&self, level: usize, spectrum: &Spectrum, own: TileCount) -> Option<Detection> {
-        let mut counts: Vec<(f32, TileCount)> = TileCount::all()
+        let mut poses: Vec<Lattice> = TileCount::all()
             .filter(|count| *count != own)
-            .map(|count| (score(spectrum, self.whole_basis(level, count)), count))
+            .map(|count| {
+                let basis = self.whole_basis(level, count);
+                let score = score(spectrum, basis);
+                Lattice { basis, score }
+            })
             .collect();
-        counts.sort_by(|a, b| b.0.total_cmp(&a.0));
-        counts
-            .iter()
-            .take(2)
-            .find_map(|(_, count)| self.whole(level, *count))
+        poses.sort_by(|a, b| b.score.total_cmp(&a.score));
+        poses.truncate(2);
+        poses.iter().find_map(|pose| {
+            // A crop may come near to a count that is not its own.
+            let near = refined(spectrum, pose.basis);
+            let better = score(spectrum, near) > pose.score + 1.0;
+            let basis = if better { near } else { pose.basis };
+            self.read(level, &TileMap::affine(basis, (0.0, 0.0)), Turns::Upright)
+        })
     }
 
     /// The whole picture under one count of tiles.
@@ -124,7 +152,11 @@ impl<'a> Search<'a> {
         self.lattices(first, spectrum, 40.0, 3)
             .or_else(|| self.lattices_of(first + 1, 56.0, 2))
             .or_else(|| {
-                if first == 0 { None } else { self.lattices_of(0, 36.0, 2) }
+                if first == 0 {
+                    None
+                } else {
+                    self.lattices_of(0, 36.0, 2)
+                }
             })
     }
 
@@ -142,31 +174,33 @@ impl<'a> Search<'a> {
         shortest: f64,
         steps: usize,
     ) -> Option<Detection> {
-        find_lattices(spectrum, shortest, steps, LATTICES)
+        find_lattices(spectrum, shortest, steps, LATTICES, SCORE)
             .iter()
             .find_map(|lattice| {
-                let r=self.read(level, &TileMap::affine(lattice.basis, (0.0, 0.0)), Turns::All);
-                if std::env::var_os("LAB").is_some(){let l=lattice;eprintln!("level {level} short {shortest} score {:.1} tile {:.1} {:?}",l.score,1.0/(l.basis[0][0]*l.basis[1][1]-l.basis[0][1]*l.basis[1][0]).abs().sqrt(),r.is_some());}
-                r
+                let map = TileMap::affine(lattice.basis, (0.0, 0.0));
+                self.read(level, &map, Turns::All)
             })
     }
 
     /// From a window in which an affine map will do, followed over the rest.
-    fn in_parts(&self, level: usize) -> Option<Detection> {
+    fn in_parts(&self, level: usize, kind: &Windows) -> Option<Detection> {
         let plane = &self.levels[level];
-        let mut windows: Vec<Window> = Vec::new();
-        let size = (WINDOW.min(plane.width()), WINDOW.min(plane.height()));
+        let size = (kind.side.min(plane.width()), kind.side.min(plane.height()));
         if size.0.min(size.1) < 64 {
             return None;
         }
+        let mut windows: Vec<Window> = Vec::new();
         for y in starts(plane.height(), size.1) {
             for x in starts(plane.width(), size.0) {
                 let spectrum = Spectrum::of(&plane.cropped(x, y, size.0, size.1));
-                let lattices = find_lattices(&spectrum, 40.0, 3, 2);
-                windows.extend(lattices.into_iter().map(|lattice| Window { lattice, corner: (x, y), size }));
+                let found = find_lattices(&spectrum, kind.shortest, 2, 2, WINDOW_SCORE);
+                windows.extend(found.into_iter().map(|lattice| Window {
+                    lattice,
+                    corner: (x, y),
+                    size,
+                }));
             }
         }
-        windows.retain(|window| window.lattice.score >= WINDOW_SCORE);
         windows.sort_by(|a, b| b.lattice.score.total_cmp(&a.lattice.score));
         windows.truncate(FOLLOWED);
         windows.iter().find_map(|window| self.follow(level, window))
@@ -180,34 +214,38 @@ impl<'a> Search<'a> {
         let start = (corner.0 as f64, corner.1 as f64);
         let map = TileMap::affine(window.lattice.basis, start);
         let middle = (start.0 + size.0 as f64 / 2.0, start.1 + size.1 as f64 / 2.0);
-        self.detector.layouts.iter().enumerate().find_map(|(key_index, layout)| {
-            let alignment = *folded.align(layout, Turns::All).first()?;
-            if std::env::var_os("LAB").is_some(){eprintln!("window {corner:?} score {:.1} pilots {:.1}",window.lattice.score,alignment.z);}
-            if alignment.z < WINDOW_PILOTS {
-                return None;
-            }
-            let (map, blocks) = followed(plane, layout, &map, alignment, middle);
-            if std::env::var_os("LAB").is_some(){eprintln!("   blocks {blocks}");}
-            if blocks < LEAST_BLOCKS {
-                return None;
-            }
-            let folded = Folded::new(plane, &map);
-            let r=self.decode(level, &map, &folded, key_index, alignment);
-            if std::env::var_os("LAB").is_some(){let d=folded.dimensions(layout,&alignment);let s=self.detector.code.scores(&layout.soft_bits(&d));eprintln!("   decode {:?} {:?} pilots after {:.1}",r.is_some(),s.maxima(),folded.align(layout,Turns::All)[0].z);}
-            r
-        })
+        self.detector
+            .layouts
+            .iter()
+            .enumerate()
+            .find_map(|(key_index, layout)| {
+                let alignment = *folded.align(layout, Turns::All).first()?;
+                if alignment.z < WINDOW_PILOTS {
+                    return None;
+                }
+                let (map, blocks) = followed(plane, layout, &map, alignment, middle);
+                if blocks < LEAST_BLOCKS {
+                    return None;
+                }
+                let folded = Folded::new(plane, &map);
+                self.decode(level, &map, &folded, key_index, alignment)
+            })
     }
 
     /// Decodes one pose with every key.
     fn read(&self, level: usize, map: &TileMap, turns: Turns) -> Option<Detection> {
         let folded = Folded::new(&self.levels[level], map);
-        self.detector.layouts.iter().enumerate().find_map(|(key_index, layout)| {
-            folded
-                .align(layout, turns)
-                .into_iter()
-                .filter(|alignment| alignment.z >= PILOT_FLOOR)
-                .find_map(|alignment| self.decode(level, map, &folded, key_index, alignment))
-        })
+        self.detector
+            .layouts
+            .iter()
+            .enumerate()
+            .find_map(|(key_index, layout)| {
+                folded
+                    .align(layout, turns)
+                    .into_iter()
+                    .filter(|alignment| alignment.z >= PILOT_FLOOR)
+                    .find_map(|alignment| self.decode(level, map, &folded, key_index, alignment))
+            })
     }
 
     fn decode(
@@ -240,7 +278,11 @@ impl<'a> Search<'a> {
     fn identify(&self, soft: &[f32]) -> Option<(Payload, f64, Source)> {
         let scores = self.detector.code.scores(soft);
         if let Some(payload) = self.detector.code.decode(&scores, self.floor as f32) {
-            return Some((payload, f64::from(scores.correlation(payload)), Source::Blind));
+            return Some((
+                payload,
+                f64::from(scores.correlation(payload)),
+                Source::Blind,
+            ));
         }
         let issued = self.issued?;
         let source = Source::Issued(issued.len());
@@ -254,5 +296,11 @@ impl<'a> Search<'a> {
 /// Where windows of a size start along a side, each half over the next.
 fn starts(side: usize, window: usize) -> impl Iterator<Item = usize> {
     let count = (2 * (side - window)).div_ceil(window) + 1;
-    (0..count).map(move |i| if count == 1 { 0 } else { i * (side - window) / (count - 1) })
+    (0..count).map(move |i| {
+        if count == 1 {
+            0
+        } else {
+            i * (side - window) / (count - 1)
+        }
+    })
 }

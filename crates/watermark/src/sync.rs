@@ -14,11 +14,11 @@ const HIGHEST: f64 = 0.46;
 /// Peaks of the autocorrelation that are paired.
 const PEAKS: usize = 40;
 /// Best vectors taken with their own perpendicular.
-const SQUARES: usize = 150;
-const CLIMBED: usize = 60;
+const SQUARES: usize = 60;
+const CLIMBED: usize = 24;
 /// Pairs whose harmonics are held against the spectrum, and pairs that are refined.
-const HELD: usize = 100;
-const REFINED: usize = 24;
+const HELD: usize = 60;
+const REFINED: usize = 10;
 /// Heights below this are noise for the least squares.
 const PEAK_FLOOR: f32 = 2.0;
 
@@ -33,13 +33,14 @@ pub(crate) struct Lattice {
     pub(crate) score: f32,
 }
 
-/// The `count` best poses, best first, with a tile of at least `shortest` pixels and at most
+/// The `count` best poses that score at least `floor` at first sight, best first, with a tile of at least `shortest` pixels and at most
 /// `2^(steps / 2)` times as many.
 pub(crate) fn find_lattices(
     spectrum: &Spectrum,
     shortest: f64,
     steps: usize,
     count: usize,
+    floor: f32,
 ) -> Vec<Lattice> {
     let ratio = std::f64::consts::SQRT_2;
     let mut held: Vec<Lattice> = Vec::new();
@@ -58,14 +59,18 @@ pub(crate) fn find_lattices(
         found.extend(squares(&map, shortest, longest));
         held.extend(found.iter().filter_map(|(pair, _)| {
             let basis = dual(*pair)?;
-            Some(Lattice { basis, score: score(spectrum, basis) })
+            Some(Lattice {
+                basis,
+                score: score(spectrum, basis),
+            })
         }));
     }
-    let mut held = distinct(held, CLIMBED);
+    held.retain(|lattice| lattice.score >= floor);
+    let mut held = distinct(held, CLIMBED.min(6 * count));
     for lattice in &mut held {
-        *lattice = climbed(spectrum, *lattice, 3);
+        *lattice = climbed(spectrum, *lattice, 2);
     }
-    let mut held = distinct(held, REFINED);
+    let mut held = distinct(held, REFINED.min(2 * count));
     for lattice in &mut held {
         lattice.basis = refined(spectrum, lattice.basis);
         lattice.score = score(spectrum, lattice.basis);
@@ -86,7 +91,10 @@ fn pairs(map: &Autocorrelation, near: f64, far: f64) -> Vec<([Vector; 2], f32)> 
             }
             let sum = map.between((a.0 + b.0, a.1 + b.1));
             let difference = map.between((a.0 - b.0, a.1 - b.1));
-            pairs.push(([a, b], height_a.min(40.0) + height_b.min(40.0) + sum + difference));
+            pairs.push((
+                [a, b],
+                height_a.min(40.0) + height_b.min(40.0) + sum + difference,
+            ));
         }
     }
     pairs
@@ -129,7 +137,17 @@ fn squares(map: &Autocorrelation, shortest: f64, longest: f64) -> Vec<([Vector; 
 fn square_support(map: &Autocorrelation, x: i32, y: i32) -> f32 {
     let mut sum = 0.0;
     let mut power = 0.0;
-    for &(m, n, weight) in &[(1,0,0.8f32),(1,1,0.65),(2,0,0.6),(2,1,0.45),(1,2,0.45),(2,2,0.3),(3,0,0.4),(3,1,0.3),(1,3,0.3)] {
+    for &(m, n, weight) in &[
+        (1, 0, 0.8f32),
+        (1, 1, 0.65),
+        (2, 0, 0.6),
+        (2, 1, 0.45),
+        (1, 2, 0.45),
+        (2, 2, 0.3),
+        (3, 0, 0.4),
+        (3, 1, 0.3),
+        (1, 3, 0.3),
+    ] {
         let (a, b) = (m * x - n * y, m * y + n * x);
         sum += weight * (map.at(a, b) + map.at(-b, a));
         power += 2.0 * weight * weight;
@@ -146,17 +164,18 @@ fn dual(pair: [Vector; 2]) -> Option<Matrix> {
 /// inner third, the inner two thirds and all, for compression and blur take the outer ones first.
 pub(crate) fn score(spectrum: &Spectrum, basis: Matrix) -> f32 {
     let side = spectrum.side() as f64;
-    let limit = (HIGHEST * side).powi(2);
+    let limit = ((HIGHEST * side) as f32).powi(2);
+    let scaled = basis.map(|row| row.map(|value| (value * side) as f32));
     let (mut sum, mut count) = (0.0f32, 0.0f32);
     let mut best = f32::NEG_INFINITY;
     let third = harmonics().len().div_ceil(3);
     for part in harmonics().chunks(third) {
         for h in part {
-            let (u, v) = (f64::from(h.u), f64::from(h.v));
-            let kx = (basis[0][0] * u + basis[0][1] * v) * side;
-            let ky = (basis[1][0] * u + basis[1][1] * v) * side;
+            let (u, v) = (h.u as f32, h.v as f32);
+            let kx = scaled[0][0] * u + scaled[0][1] * v;
+            let ky = scaled[1][0] * u + scaled[1][1] * v;
             if kx * kx + ky * ky < limit {
-                sum += spectrum.whitened(kx as f32, ky as f32);
+                sum += spectrum.excess(kx, ky);
                 count += 1.0;
             }
         }
@@ -169,7 +188,12 @@ pub(crate) fn score(spectrum: &Spectrum, basis: Matrix) -> f32 {
 fn climbed(spectrum: &Spectrum, mut lattice: Lattice, rounds: usize) -> Lattice {
     let mut step = 0.004;
     for _ in 0..rounds {
-        for change in [[[1.0,0.0],[0.0,1.0]], [[0.0,-1.0],[1.0,0.0]], [[1.0,0.0],[0.0,-1.0]], [[0.0,1.0],[1.0,0.0]]] {
+        for change in [
+            [[1.0, 0.0], [0.0, 1.0]],
+            [[0.0, -1.0], [1.0, 0.0]],
+            [[1.0, 0.0], [0.0, -1.0]],
+            [[0.0, 1.0], [1.0, 0.0]],
+        ] {
             for sign in [step, -step] {
                 let turn = [
                     [1.0 + sign * change[0][0], sign * change[0][1]],
@@ -211,13 +235,19 @@ fn same(a: Matrix, b: Matrix) -> bool {
     };
     let change = product(inverse, b);
     let is = |value: f64, wanted: f64| (value.abs() - wanted).abs() < TOLERANCE;
-    let straight = is(change[0][0], 1.0) && is(change[1][1], 1.0) && is(change[0][1], 0.0) && is(change[1][0], 0.0);
-    let turned = is(change[0][0], 0.0) && is(change[1][1], 0.0) && is(change[0][1], 1.0) && is(change[1][0], 1.0);
+    let straight = is(change[0][0], 1.0)
+        && is(change[1][1], 1.0)
+        && is(change[0][1], 0.0)
+        && is(change[1][0], 0.0);
+    let turned = is(change[0][0], 0.0)
+        && is(change[1][1], 0.0)
+        && is(change[0][1], 1.0)
+        && is(change[1][0], 1.0);
     straight || turned
 }
 
 /// Weighted least squares of the basis on the peaks found near the predicted places.
-fn refined(spectrum: &Spectrum, mut basis: Matrix) -> Matrix {
+pub(crate) fn refined(spectrum: &Spectrum, mut basis: Matrix) -> Matrix {
     let side = spectrum.side() as f64;
     for reach in [2, 1, 1] {
         let mut normal = [[0.0f64; 2]; 2];
@@ -270,4 +300,3 @@ pub(crate) fn product(a: Matrix, b: Matrix) -> Matrix {
 pub(crate) fn transposed(m: Matrix) -> Matrix {
     [[m[0][0], m[1][0]], [m[0][1], m[1][1]]]
 }
-

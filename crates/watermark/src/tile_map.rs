@@ -26,7 +26,11 @@ pub(crate) struct Mesh {
 
 impl Mesh {
     pub(crate) fn new(hop: f64, columns: usize, drifts: Vec<(f64, f64)>) -> Self {
-        Self { hop, columns, drifts }
+        Self {
+            hop,
+            columns,
+            drifts,
+        }
     }
 
     fn at(&self, x: f64, y: f64) -> (f64, f64) {
@@ -38,7 +42,8 @@ impl Mesh {
         let ((column, fx), (row, fy)) = (cell(x, self.columns), cell(y, rows));
         let index = row * self.columns + column;
         let mix = |part: fn(&(f64, f64)) -> f64| {
-            let [a, b, c, d] = [0, 1, self.columns, self.columns + 1].map(|o| part(&self.drifts[index + o]));
+            let [a, b, c, d] =
+                [0, 1, self.columns, self.columns + 1].map(|o| part(&self.drifts[index + o]));
             (a + fx * (b - a)) * (1.0 - fy) + (c + fx * (d - c)) * fy
         };
         (mix(|d| d.0), mix(|d| d.1))

@@ -188,7 +188,10 @@ impl Grid<'_> {
         let bound = |v: f64, limit: usize| v.clamp(0.0, limit as f64) as usize;
         let (width, height) = (self.residual.width(), self.residual.height());
         let (x0, x1) = (bound(centre.0 - half, width), bound(centre.0 + half, width));
-        let (y0, y1) = (bound(centre.1 - half, height), bound(centre.1 + half, height));
+        let (y0, y1) = (
+            bound(centre.1 - half, height),
+            bound(centre.1 + half, height),
+        );
         let mut tile = vec![Complex32::default(); FOLD * FOLD];
         let side = FOLD as f64;
         for y in y0..y1 {
@@ -196,7 +199,10 @@ impl Grid<'_> {
             let start = self.map.at(x0 as f64 + 0.5, y as f64 + 0.5);
             let end = self.map.at(x1 as f64 + 0.5, y as f64 + 0.5);
             let count = (x1 - x0) as f64;
-            let step = ((end.0 - start.0) / count * side, (end.1 - start.1) / count * side);
+            let step = (
+                (end.0 - start.0) / count * side,
+                (end.1 - start.1) / count * side,
+            );
             let mut at = ((start.0 + drift.0) * side, (start.1 + drift.1) * side);
             for &value in &row[x0..x1] {
                 splat(&mut tile, at, value);
@@ -212,7 +218,12 @@ impl Grid<'_> {
             tile[bin(u, v, FOLD)]
         };
         let rms = {
-            let power: f32 = self.layout.pilots.iter().map(|h| received(h).norm_sqr()).sum();
+            let power: f32 = self
+                .layout
+                .pilots
+                .iter()
+                .map(|h| received(h).norm_sqr())
+                .sum();
             (power / self.layout.pilots.len() as f32).sqrt().max(1e-9)
         };
         self.layout
@@ -221,7 +232,10 @@ impl Grid<'_> {
             .zip(phases)
             .map(|(&h, phase)| {
                 let value = limited(received(&h) / rms);
-                (h, value * phase.conj() * rotation(h, self.alignment.shift) * self.alignment.sign)
+                (
+                    h,
+                    value * phase.conj() * rotation(h, self.alignment.shift) * self.alignment.sign,
+                )
             })
             .collect()
     }
@@ -253,12 +267,12 @@ fn splat(tile: &mut [Complex32], (x, y): (f64, f64), value: f32) {
 /// First unknown of a symmetric positive system of three, by Cramer's rule.
 fn solved(m: [[f64; 3]; 3], r: [f64; 3]) -> f64 {
     let minor = |a: usize, b: usize, c: usize, d: usize| m[1][a] * m[2][b] - m[1][c] * m[2][d];
-    let det = m[0][0] * minor(1, 2, 2, 1) - m[0][1] * minor(0, 2, 2, 0) + m[0][2] * minor(0, 1, 1, 0);
+    let det =
+        m[0][0] * minor(1, 2, 2, 1) - m[0][1] * minor(0, 2, 2, 0) + m[0][2] * minor(0, 1, 1, 0);
     if det.abs() < 1e-15 {
         return 0.0;
     }
-    let top = r[0] * minor(1, 2, 2, 1)
-        - m[0][1] * (r[1] * m[2][2] - m[1][2] * r[2])
+    let top = r[0] * minor(1, 2, 2, 1) - m[0][1] * (r[1] * m[2][2] - m[1][2] * r[2])
         + m[0][2] * (r[1] * m[2][1] - m[1][1] * r[2]);
     top / det
 }

@@ -146,6 +146,7 @@ fn request(options: &Stamp) -> Result<StampRequest, Failure> {
         jpeg_quality: options.quality,
         keep_metadata: !options.strip_metadata,
         allow_unmarked: options.allow_unmarked,
+        embed: options.strength.into(),
         ..StampRequest::new(options.source, now())
     })
 }

@@ -33,6 +33,7 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
         VerifierOptions {
             passphrase,
             trust_anchors,
+            scores: options.scores,
             ..VerifierOptions::default()
         },
     )?;

@@ -13,7 +13,7 @@ use colophon_watermark::{
 use serde::Serialize;
 
 use super::{Context, is_stdin, name_of, now};
-use crate::args::{Strength, Watermark};
+use crate::args::Watermark;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::jobs;
@@ -38,7 +38,7 @@ pub fn run(context: &Context<'_>, command: &Watermark) -> Result<Exit, Failure> 
                     input,
                     output,
                     payload,
-                    options: options(*strength),
+                    options: (*strength).into(),
                     overwrite: *overwrite,
                 },
             )
@@ -53,15 +53,6 @@ struct Embedding<'a> {
     payload: Payload,
     options: EmbedOptions,
     overwrite: bool,
-}
-
-/// The limits behind the names of strengths.
-fn options(strength: Strength) -> EmbedOptions {
-    match strength {
-        Strength::Subtle => EmbedOptions::subtle(),
-        Strength::Standard => EmbedOptions::default(),
-        Strength::Strong => EmbedOptions::strong(),
-    }
 }
 
 fn embed(context: &Context<'_>, job: &Embedding<'_>) -> Result<Exit, Failure> {
@@ -171,7 +162,6 @@ struct Finding {
 struct Geometry {
     /// Degrees clockwise, after the flip.
     rotation: f64,
-    scale: f64,
     /// Mirrored horizontally.
     flip: bool,
 }
@@ -196,10 +186,13 @@ impl Finding {
             confidence: found
                 .as_ref()
                 .map(|found| rounded(found.log10_false_positive, 2)),
-            geometry: found.as_ref().map(|found| Geometry {
-                rotation: rounded(found.pose.rotation_degrees(), 2),
-                scale: rounded(found.pose.scale(), 4),
-                flip: found.pose.flipped(),
+            geometry: found.as_ref().map(|found| {
+                // Only a record knows the size at issue; rotation and mirroring do not depend on it.
+                let pose = found.placement.pose(1024, 1024);
+                Geometry {
+                    rotation: rounded(pose.rotation_degrees(), 2),
+                    flip: pose.flipped(),
+                }
             }),
             ms: rounded(ms, 1),
             error,
@@ -257,8 +250,8 @@ fn tell(context: &Context<'_>, finding: &Finding) -> Result<(), Failure> {
         (Some(payload), Some(confidence), Some(geometry)) => {
             let flip = if geometry.flip { ", mirrored" } else { "" };
             let about = format!(
-                "chance 10^{confidence:.0}; turned {} degrees, scaled {}{flip}",
-                geometry.rotation, geometry.scale
+                "chance 10^{confidence:.0}; turned {} degrees{flip}",
+                geometry.rotation
             );
             format!(
                 "{file}: {} {}",

@@ -5,8 +5,8 @@ use colophon_manifest::{
 };
 use colophon_policy::Binding;
 use colophon_provenance::{
-    AgentEvidence, Geometry, LedgerEvidence, ManifestEvidence, Matched, RecoveredManifest, Report,
-    SignerEvidence,
+    AgentEvidence, Geometry, LedgerEvidence, ManifestEvidence, MarkSource, MarkStrength, Matched,
+    RecoveredManifest, Report, SignerEvidence,
 };
 
 use super::sheet::{Mark, Sheet};
@@ -34,13 +34,21 @@ pub fn sections(sheet: &mut Sheet, report: &Report, verbose: bool) {
         &attached.unwrap_or_else(|| absent("manifest", "none in the file")),
     );
     let mark = evidence.watermark.as_ref().map(|it| {
-        let chance = format!(
-            "id {} (chance of such a reading without a mark: at most 10^{:.0})",
-            it.payload,
-            // Rounded up: it is an upper bound.
-            it.log10_false_positive.ceil()
+        let how = match it.source {
+            MarkSource::Read => "read",
+            _ => "too faint to be read; matched by the ledger, and the content agrees",
+        };
+        // Rounded up: it is an upper bound.
+        let bound = match (it.log10_false_positive, it.strength) {
+            (Some(bound), _) => bound.ceil(),
+            (None, MarkStrength::Clear) => -20.0,
+            (None, _) => -10.0,
+        };
+        let found = format!(
+            "id {} ({how}; chance of such a reading without a mark: at most 10^{bound:.0})",
+            it.payload
         );
-        vec![(Mark::Good, chance), (Mark::Plain, geometry(&it.geometry))]
+        vec![(Mark::Good, found), (Mark::Plain, geometry(&it.geometry))]
     });
     sheet.section(
         "Watermark",
@@ -335,8 +343,8 @@ fn geometry(it: &Geometry) -> String {
     if it.rotation.abs() >= 0.05 {
         parts.push(format!("turned by {:.1} degrees", it.rotation));
     }
-    if (it.scale - 1.0).abs() >= 0.005 {
-        parts.push(format!("scaled to {:.0} %", it.scale * 100.0));
+    if let Some(scale) = it.scale.filter(|scale| (scale - 1.0).abs() >= 0.005) {
+        parts.push(format!("scaled to {:.0} %", scale * 100.0));
     }
     if parts.is_empty() {
         "neither turned nor scaled since it was issued".to_owned()

@@ -9,10 +9,15 @@ use colophon_manifest::{
     DigitalSourceType, ManifestReport, Reading, Revocation, TrustAnchors, read,
 };
 use colophon_policy::ManifestState;
-use colophon_watermark::{Detection, Detector, Plane};
+use colophon_watermark::{Detection, Detector, IssuedIds, Plane, Source};
 
 use crate::facts::manifest_state;
-use crate::report::{Declared, Geometry, ManifestEvidence, WatermarkEvidence};
+use crate::report::{
+    Declared, Geometry, ManifestEvidence, MarkSource, MarkStrength, WatermarkEvidence,
+};
+
+/// Log10 of the false-positive bound at or below which a mark counts as clear.
+const CLEAR: f64 = -20.0;
 
 /// What the pixels show.
 pub(crate) struct Pixels {
@@ -23,6 +28,8 @@ pub(crate) struct Pixels {
     /// Hashes of the eight turned versions; `None` for a tiny picture.
     pub fingerprint: Option<([Fingerprint; 8], Quality)>,
     pub declared: Option<Declared>,
+    /// A faint mark resembled an issued id, but the picture does not show what that record's did.
+    pub unconfirmed: bool,
 }
 
 impl Pixels {
@@ -32,15 +39,34 @@ impl Pixels {
         quality.is_reliable().then_some(hashes)
     }
 
-    pub fn watermark_evidence(&self) -> Option<WatermarkEvidence> {
+    /// What the report says of the mark: `issued` is the size of the picture as it was issued, if
+    /// known; `scores` whether the caller may see more than classes.
+    pub fn watermark_evidence(
+        &self,
+        issued: Option<(u32, u32)>,
+        scores: bool,
+    ) -> Option<WatermarkEvidence> {
         let detection = self.detection.as_ref()?;
+        // Rotation and mirroring do not depend on the size.
+        let (width, height) = issued.unwrap_or((1024, 1024));
+        let pose = detection.placement.pose(width as usize, height as usize);
+        let bound = detection.log10_false_positive;
         Some(WatermarkEvidence {
             payload: detection.payload.to_string(),
-            log10_false_positive: detection.log10_false_positive,
+            source: match detection.source {
+                Source::Blind => MarkSource::Read,
+                Source::Issued(_) => MarkSource::MatchedByLedger,
+            },
+            strength: if bound <= CLEAR {
+                MarkStrength::Clear
+            } else {
+                MarkStrength::Weak
+            },
+            log10_false_positive: scores.then_some(bound),
             geometry: Geometry {
-                rotation: detection.pose.rotation_degrees(),
-                scale: detection.pose.scale(),
-                flip: detection.pose.flipped(),
+                rotation: pose.rotation_degrees(),
+                scale: issued.map(|_| pose.scale()),
+                flip: pose.flipped(),
             },
         })
     }
@@ -51,6 +77,7 @@ pub(crate) fn pixels(
     bytes: &[u8],
     limits: &Limits,
     detector: Option<&Detector>,
+    issued: &IssuedIds,
 ) -> Result<Pixels, ImagingError> {
     let picture = decode(bytes, limits)?;
     let declared = picture.metadata.xmp.as_deref().and_then(declared);
@@ -62,7 +89,7 @@ pub(crate) fn pixels(
     let luma = Plane::new(width, height, luma)
         .map_err(|error| ImagingError::Parameter(error.to_string()))?;
     let (detection, fingerprint) = rayon::join(
-        || detector.and_then(|detector| detector.detect(&luma)),
+        || detector.and_then(|detector| detector.detect_among(&luma, issued)),
         || pdq_dihedral(luma.data(), width, height).ok(),
     );
     Ok(Pixels {
@@ -71,6 +98,7 @@ pub(crate) fn pixels(
         detection,
         fingerprint,
         declared,
+        unconfirmed: false,
     })
 }
 
