@@ -25,7 +25,6 @@ const VOLATILE: &[&str] = &[
     "root",
     "score",
     "sha256",
-    "strength",
     "bytes",
     "rotation",
     "scale",
@@ -107,7 +106,6 @@ fn watermark_detect() {
     assert_eq!(found["payload"].as_str().unwrap().len(), 16);
     assert!(found["confidence"].as_f64().unwrap() < -10.0);
     assert!(found["geometry"]["rotation"].as_f64().unwrap().abs() < 0.2);
-    assert!((found["geometry"]["scale"].as_f64().unwrap() - 1.0).abs() < 0.01);
     assert!(found["ms"].is_number());
     let all: Vec<String> = lines.into_iter().map(normalised).collect();
     golden("json/watermark-detect.json", &all.concat());

@@ -7,5 +7,6 @@ mod checks;
 mod help;
 mod json;
 mod machine;
+mod mark;
 mod support;
 mod way;

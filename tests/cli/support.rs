@@ -148,6 +148,24 @@ pub fn scene(seed: u32, width: u32, height: u32) -> Picture {
     Picture::new(width, height, Channels::Rgb, Samples::U8(samples)).unwrap()
 }
 
+/// A third of the picture's size, each pixel the mean of nine.
+pub fn third(picture: &Picture) -> Picture {
+    let rgb = picture.to_rgb8();
+    let stride = picture.width() as usize * 3;
+    let (width, height) = (picture.width() / 3, picture.height() / 3);
+    let mut samples = Vec::new();
+    for y in 0..height as usize {
+        for x in 0..width as usize {
+            for channel in 0..3 {
+                let at = |i: usize| rgb[(y * 3 + i / 3) * stride + (x * 3 + i % 3) * 3 + channel];
+                let sum: u16 = (0..9).map(|i| u16::from(at(i))).sum();
+                samples.push((sum / 9) as u8);
+            }
+        }
+    }
+    Picture::new(width, height, Channels::Rgb, Samples::U8(samples)).unwrap()
+}
+
 pub fn jpeg(picture: &Picture, quality: u8) -> Vec<u8> {
     encode(
         picture,

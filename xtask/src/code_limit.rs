@@ -58,7 +58,7 @@ fn rates(code: &MessageCode, z: f64) -> Rates {
         let payload = Payload(random.bits());
         let scores = code.scores(&received(code, payload, z, &mut random));
         let right = code.decode(&scores, FLOOR) == Some(payload);
-        let log10 = log10_false_positive(f64::from(scores.correlation(payload)), 1);
+        let log10 = log10_false_positive(f64::from(scores.correlation(payload)), 1, 2f64.powi(64));
         let accepted = right && log10 <= ACCEPT_LOG10;
         (u64::from(!right), u64::from(!accepted))
     });

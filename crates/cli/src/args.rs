@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use colophon_provenance::DigitalSourceType;
-use colophon_watermark::{EmbedOptions, Payload};
+use colophon_watermark::Payload;
 
 /// What `--help` says at its end.
 const EXIT_CODES: &str = "\
@@ -167,6 +167,9 @@ pub struct Stamp {
     /// File with the prompt; kept in the private part of the record only
     #[arg(long, value_name = "FILE")]
     pub prompt_file: Option<PathBuf>,
+    /// How strong the mark may be [default: as set, else standard]
+    #[arg(long)]
+    pub strength: Option<Strength>,
     /// Leave out the picture's own metadata (EXIF, XMP, IPTC, text)
     #[arg(long)]
     pub strip_metadata: bool,
@@ -174,9 +177,6 @@ pub struct Stamp {
     /// manifest and record
     #[arg(long)]
     pub allow_unmarked: bool,
-    /// How strong the mark may be
-    #[arg(long, default_value = "standard")]
-    pub strength: Strength,
     /// Replace files that exist
     #[arg(long)]
     pub overwrite: bool,
@@ -209,13 +209,13 @@ pub struct Verify {
     /// Print one line of JSON a file
     #[arg(long)]
     pub json: bool,
+    /// Tell the bound on the mark's chance as a number; for operators, since whoever tries to remove
+    /// a mark could follow the number
+    #[arg(long)]
+    pub scores: bool,
     /// Certificates (PEM) of authorities to trust besides those carried; may be repeated
     #[arg(long, value_name = "PEM")]
     pub trust_anchor: Vec<PathBuf>,
-    /// State scores, not only classes. Do not pass these on to people you do not know: with
-    /// scores a mark can be taken out step by step
-    #[arg(long)]
-    pub scores: bool,
 }
 
 /// `colophon watermark`.
@@ -232,9 +232,9 @@ pub enum Watermark {
         /// Id to embed, 16 hexadecimal digits [default: random]
         #[arg(long, value_name = "HEX16")]
         payload: Option<Payload>,
-        /// How strong the mark may be
-        #[arg(long, default_value = "standard")]
-        strength: Strength,
+        /// How strong the mark may be [default: as set, else standard]
+        #[arg(long)]
+        strength: Option<Strength>,
         /// Replace the output if it exists
         #[arg(long)]
         overwrite: bool,
@@ -253,22 +253,12 @@ pub enum Watermark {
 /// How strong the mark may be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Strength {
-    /// At least 44 dB; less robust
+    /// At least 45 dB; less robust
     Subtle,
     /// At least 42 dB, weaker where that is enough
     Standard,
     /// 42 dB, always
     Strong,
-}
-
-impl From<Strength> for EmbedOptions {
-    fn from(strength: Strength) -> Self {
-        match strength {
-            Strength::Subtle => Self::subtle(),
-            Strength::Standard => Self::default(),
-            Strength::Strong => Self::strong(),
-        }
-    }
 }
 
 /// `colophon keys`.

@@ -61,6 +61,8 @@ signal! {
         Absent = "absent",
         /// A mark with its id.
         Found = "found",
+        /// A mark too weak to be read, which fits the id of a record whose picture this one shows.
+        Matched = "matched",
         /// Not looked for: no key, or the picture could not be decoded.
         NotChecked = "not-checked",
     }
@@ -158,7 +160,7 @@ pub(crate) const SIGNALS: [&str; 7] = [
 ];
 
 impl Facts {
-    /// Every combination (5,760), whether it can occur or not.
+    /// Every combination (7,680), whether it can occur or not.
     pub fn all() -> impl Iterator<Item = Self> {
         ManifestState::ALL.iter().flat_map(|&manifest| {
             WatermarkState::ALL.iter().flat_map(move |&watermark| {

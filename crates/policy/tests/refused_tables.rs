@@ -29,7 +29,7 @@ fn a_gap_is_named() {
         "when = { manifest = [\"absent\", \"trusted\"], watermark = [\"absent\"] }",
     ));
     assert!(
-        matches!(error, PolicyError::Uncovered { others: 5375, .. }),
+        matches!(error, PolicyError::Uncovered { others: 7295, .. }),
         "{error}"
     );
     assert!(
@@ -40,7 +40,7 @@ fn a_gap_is_named() {
     );
     assert!(matches!(
         refusal("rule = []"),
-        PolicyError::Uncovered { others: 5759, .. }
+        PolicyError::Uncovered { others: 7679, .. }
     ));
 }
 

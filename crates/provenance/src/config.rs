@@ -7,7 +7,7 @@ use colophon_imaging::Limits;
 use colophon_manifest::{ListKind, TrustAnchors};
 use serde::{Deserialize, Serialize};
 
-use crate::{Home, ProvenanceError};
+use crate::{EmbedOptions, Home, ProvenanceError};
 
 /// Name of the list that holds the home's own root.
 pub(crate) const LOCAL_LIST: &str = "local";
@@ -81,6 +81,40 @@ pub enum AnchorKind {
     Local,
 }
 
+/// How strong marks are made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strength {
+    /// For pictures that are looked at closely and handled gently.
+    Subtle,
+    /// As weak as lasts through ordinary handling.
+    #[default]
+    Standard,
+    /// For pictures that will be cropped deeply or compressed hard.
+    Strong,
+}
+
+impl Strength {
+    /// The limits behind the name.
+    pub fn options(self) -> EmbedOptions {
+        match self {
+            Self::Subtle => EmbedOptions::subtle(),
+            Self::Standard => EmbedOptions::default(),
+            Self::Strong => EmbedOptions::strong(),
+        }
+    }
+}
+
+impl fmt::Display for Strength {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Subtle => "subtle",
+            Self::Standard => "standard",
+            Self::Strong => "strong",
+        })
+    }
+}
+
 /// All settings.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -93,6 +127,8 @@ pub struct Config {
     pub country: Setting<String>,
     /// Origin of a new ledger; made from its key when `None`.
     pub ledger_origin: Setting<Option<String>>,
+    /// Strength of marks that are made unasked.
+    pub strength: Setting<Strength>,
     /// Lowest JPEG quality that is chosen unasked, 1..=100.
     pub jpeg_quality_floor: Setting<u8>,
     /// Largest file read, bytes.
@@ -124,6 +160,7 @@ struct File {
     common_name: Option<String>,
     country: Option<String>,
     ledger_origin: Option<String>,
+    strength: Option<Strength>,
     jpeg_quality_floor: Option<u8>,
     max_bytes: Option<u64>,
     max_pixels: Option<u64>,
@@ -162,6 +199,7 @@ impl Config {
             common_name: Setting::new(file.common_name, keys.common_name),
             country: Setting::new(file.country, keys.country),
             ledger_origin: Setting::new(file.ledger_origin.map(Some), None),
+            strength: Setting::new(file.strength, Strength::default()),
             jpeg_quality_floor: Setting::new(file.jpeg_quality_floor, 90),
             max_bytes: Setting::new(file.max_bytes, limits.max_bytes),
             max_pixels: Setting::new(file.max_pixels, limits.max_pixels),
@@ -229,6 +267,7 @@ impl Config {
             line("common_name", &self.common_name, String::clone),
             line("country", &self.country, String::clone),
             line("ledger_origin", &self.ledger_origin, origin),
+            line("strength", &self.strength, Strength::to_string),
             line(
                 "jpeg_quality_floor",
                 &self.jpeg_quality_floor,
@@ -304,7 +343,9 @@ mod tests {
 
     #[test]
     fn a_value_in_the_file_says_so() {
-        let config = loaded("organisation = \"Example\"\njpeg_quality_floor = 93\n").unwrap();
+        let config =
+            loaded("organisation = \"Example\"\njpeg_quality_floor = 93\nstrength = \"strong\"\n")
+                .unwrap();
         assert_eq!(
             config.organisation,
             Setting {
@@ -312,6 +353,7 @@ mod tests {
                 origin: ValueOrigin::File
             }
         );
+        assert_eq!(config.strength.value.options(), EmbedOptions::strong());
         assert_eq!(config.country.origin, ValueOrigin::Default);
         let shown = config.shown();
         let floor = shown
@@ -337,6 +379,7 @@ mod tests {
         for (text, part) in [
             ("jpeg_quality_floor = 0", "jpeg_quality_floor"),
             ("max_pixels = 0", "max_pixels"),
+            ("strength = \"loud\"", "standard"),
             ("manifest_deadline_ms = 0", "manifest_deadline_ms"),
             ("organization = \"x\"", "organization"),
             (

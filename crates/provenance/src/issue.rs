@@ -72,6 +72,7 @@ impl Issuer {
             marker: Marker {
                 embedder: Embedder::new(&key),
                 detector: Detector::new([&key]),
+                embed: config.strength.value.options(),
             },
             ledger: home.open_ledger(&keys)?,
             limits: config.limits(),

@@ -20,13 +20,13 @@ mod signing;
 mod time;
 mod verify;
 
-pub use config::{AnchorKind, AnchorList, Config, Setting, ShownSetting, ValueOrigin};
+pub use config::{AnchorKind, AnchorList, Config, Setting, ShownSetting, Strength, ValueOrigin};
 pub use error::ProvenanceError;
 pub use home::{Home, InitOptions};
 pub use issue::Issuer;
 pub use make::{MarkedFile, mark_only};
 pub use report::{
-    AgentEvidence, BindingAgreement, Comparison, Container, Declared, Evidence,
+    AgentEvidence, BindingAgreement, Comparison, Container, Declared, Evidence, FaintMark,
     FingerprintEvidence, Geometry, InclusionEvidence, IngredientEvidence, LedgerEvidence,
     ManifestEvidence, MarkSource, MarkStrength, Matched, Nearest, NotChecked, Outcome,
     RecoveredManifest, Report, ReportError, ReportVerdict, SignerEvidence, Tool, WatermarkEvidence,

@@ -1,6 +1,6 @@
 //! Asking the ledger: by file, by mark, by manifest, and only then by likeness.
 
-use colophon_fingerprint::{MATCH_DISTANCE, Sketch};
+use colophon_fingerprint::MATCH_DISTANCE;
 use colophon_ledger::{Entry, Ledger, LedgerError};
 use colophon_manifest::ManifestReport;
 use colophon_policy::{Binding, LedgerState};
@@ -53,14 +53,6 @@ pub(crate) struct Hit {
     pub entry: Entry,
     pub matched_by: Vec<Matched>,
     pub comparison: Comparison,
-}
-
-impl Hit {
-    /// Size in pixels of the picture as it was issued, if the record holds it.
-    pub fn issued_size(&self) -> Option<(u32, u32)> {
-        let sketch = self.entry.private.as_ref()?.sketch.as_deref()?;
-        Some(Sketch::from_bytes(sketch).ok()?.original_size())
-    }
 }
 
 impl Answer {
@@ -158,6 +150,20 @@ fn hit(ledger: &Ledger, question: Question<'_>) -> Result<Option<Hit>, LedgerErr
             hit.entry.index,
         )
     }))
+}
+
+/// Whether the picture shows what a proven record under this id holds.
+pub(crate) fn confirms(
+    ledger: &Ledger,
+    watermark_id: u64,
+    examined: Examined<'_>,
+) -> Result<bool, LedgerError> {
+    let entries = ledger.by_watermark_id(watermark_id)?;
+    Ok(entries
+        .iter()
+        .rev()
+        .take(MAX_COMPARED)
+        .any(|entry| comparison(entry, Some(examined)).binding == Binding::Same))
 }
 
 /// The private part may be believed only under a proven leaf.

@@ -29,6 +29,8 @@ const SAME_POSE: f64 = 0.003;
 pub(crate) struct Marker {
     pub embedder: Embedder,
     pub detector: Detector,
+    /// Strength of marks for which nothing else is asked.
+    pub embed: EmbedOptions,
 }
 
 /// A picture with its mark, or with the reason why there is none.
@@ -56,7 +58,7 @@ impl Marker {
             None => unused_id(ledger)?,
         };
         let luma = plane(original)?;
-        let options = options_for(format, request.embed);
+        let options = options_for(format, request.embed.unwrap_or(self.embed));
         let (present, mark) = rayon::join(
             || self.detector.detect(&luma),
             || self.embedder.mark(&luma, payload, &options),

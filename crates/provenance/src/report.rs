@@ -1,9 +1,14 @@
 //! What a verifier found. The JSON form is public: field names and order are stable, additions
 //! raise nothing, any other change raises [`Report::VERSION`].
 
+mod watermark;
+
 use colophon_manifest::{IngredientState, Verdicts};
 use colophon_policy::{Binding, Finding, ManifestState};
 use serde::Serialize;
+
+pub(crate) use watermark::compared_ids;
+pub use watermark::{FaintMark, Geometry, MarkSource, MarkStrength, WatermarkEvidence};
 
 /// Everything found about one picture. Holds no prompt, no place and no name of a person.
 #[derive(Debug, Clone, Serialize)]
@@ -33,7 +38,7 @@ pub struct Report {
 
 impl Report {
     /// Version of the JSON form.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 
     /// Exit code for this report alone: see [`Outcome::exit_code`].
     pub fn exit_code(&self) -> u8 {
@@ -137,6 +142,8 @@ pub struct Evidence {
     pub manifest: Option<ManifestEvidence>,
     /// This home's mark in the pixels.
     pub watermark: Option<WatermarkEvidence>,
+    /// A match with the ledger that the content does not confirm.
+    pub faint_mark: Option<FaintMark>,
     /// The record that mark, file or manifest leads to.
     pub ledger: Option<LedgerEvidence>,
     /// The manifest kept with that record, when the file does not carry it.
@@ -221,64 +228,11 @@ pub struct IngredientEvidence {
     pub state: IngredientState,
 }
 
-/// A mark that was read.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct WatermarkEvidence {
-    /// The id, 16 hex digits.
-    pub payload: String,
-    /// Whether it was read by itself or matched with an issued id.
-    pub source: MarkSource,
-    /// How far above the least that is accepted.
-    pub strength: MarkStrength,
-    /// Log10 of the bound on the probability that an unmarked picture gives any id; only for a
-    /// trusted caller, because scores help to remove a mark step by step.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log10_false_positive: Option<f64>,
-    /// How the picture was turned since it was marked.
-    pub geometry: Geometry,
-}
-
-/// How a watermark id was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum MarkSource {
-    /// Read from the pixels alone.
-    Read,
-    /// Too weak to be read: matched with one of the issued ids, and the picture's content with that
-    /// record's.
-    MatchedByLedger,
-}
-
-/// Classes of strength of a mark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-#[non_exhaustive]
-pub enum MarkStrength {
-    /// The chance of such a reading without a mark is at most 10^-20.
-    Clear,
-    /// It is at most 10^-10.
-    Weak,
-}
-
-/// How a picture was turned and scaled.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct Geometry {
-    /// Degrees, -180..=180, clockwise, after the flip.
-    pub rotation: f64,
-    /// Examined pixels for one issued pixel; `None` when the size of the issued picture is not known.
-    pub scale: Option<f64>,
-    /// Mirrored left to right.
-    pub flip: bool,
-}
-
 /// How a record was found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Matched {
-    /// By the id in the pixels.
+    /// By the mark in the pixels, read or matched.
     Watermark,
     /// By the file's SHA-256.
     AssetHash,

@@ -19,8 +19,8 @@ pub struct StampRequest {
     pub title: Option<String>,
     /// Prompt: kept in the erasable part of the ledger record only.
     pub prompt: Option<String>,
-    /// Strength of the mark.
-    pub embed: EmbedOptions,
+    /// Strength of the mark; `None` goes by the home's settings.
+    pub embed: Option<EmbedOptions>,
     /// Output format; `None` goes by the output's extension, then by the input.
     pub format: Option<Format>,
     /// JPEG quality, 1..=100, used as it is; `None` chooses one that keeps [`crate::LEAST_PSNR`]
@@ -46,7 +46,7 @@ impl StampRequest {
             generator_version: None,
             title: None,
             prompt: None,
-            embed: EmbedOptions::default(),
+            embed: None,
             format: None,
             jpeg_quality: None,
             keep_metadata: true,

@@ -1,10 +1,10 @@
 //! The way in: from the bytes of any picture to a report.
 
 mod examine;
+mod mark;
 mod recover;
 
 use std::path::PathBuf;
-use std::sync::{PoisonError, RwLock};
 use std::time::{Duration, Instant};
 
 use colophon_fingerprint::MATCH_DISTANCE;
@@ -15,7 +15,7 @@ use colophon_manifest::{TrustAnchors, VALIDATOR};
 use colophon_policy::{
     AssetHash, Binding, Details, Facts, FingerprintMatch, VerdictTable, WatermarkState,
 };
-use colophon_watermark::{Detector, IssuedIds, Payload, Source, WatermarkKey};
+use colophon_watermark::{Detector, Source, WatermarkKey};
 use sha2::{Digest as _, Sha256};
 
 use crate::binding::Examined;
@@ -24,10 +24,11 @@ use crate::facts::{agent_text, agreement};
 use crate::lookup::{self, Answer, Question, Trouble};
 use crate::report::{
     Container, Evidence, FingerprintEvidence, LedgerEvidence, Matched, Nearest, NotChecked,
-    Outcome, Report, ReportError, ReportVerdict, Tool,
+    Outcome, Report, ReportError, ReportVerdict, Tool, WatermarkEvidence,
 };
 use crate::{Home, ProvenanceError, hex};
 use examine::{Attached, Pixels};
+use mark::{LedgerIds, MarkReader};
 
 /// How a verifier checks.
 #[derive(Debug, Default)]
@@ -40,8 +41,8 @@ pub struct VerifierOptions {
     pub limits: Option<Limits>,
     /// Longest time for reading one manifest; from the settings when `None`.
     pub deadline: Option<Duration>,
-    /// Whether reports state scores, not only classes. For trusted callers: whoever may ask often and
-    /// sees scores can take a mark out step by step.
+    /// Whether reports tell how strong a mark is as a number. For operators only: an attacker could
+    /// follow the number down.
     pub scores: bool,
 }
 
@@ -56,16 +57,8 @@ pub struct Verifier {
     detector: Result<Detector, String>,
     /// Or why there is none.
     ledger: Result<Ledger, Trouble>,
-    issued: RwLock<Issued>,
+    ids: LedgerIds,
     scores: bool,
-}
-
-/// The ledger's watermark ids, as far as they were read.
-#[derive(Default)]
-struct Issued {
-    ids: IssuedIds,
-    /// Index of the first entry that was not read.
-    next: u64,
 }
 
 impl std::fmt::Debug for Verifier {
@@ -133,7 +126,7 @@ impl Verifier {
             table: verdict_table(home)?,
             detector,
             ledger,
-            issued: RwLock::default(),
+            ids: LedgerIds::default(),
             scores: options.scores,
         })
     }
@@ -152,77 +145,20 @@ impl Verifier {
     /// Checks one picture. Whatever is wrong with the file becomes part of the report.
     pub fn verify(&self, bytes: &[u8], name: &str) -> Report {
         let start = Instant::now();
-        self.read_issued();
-        let issued = self.issued.read().unwrap_or_else(PoisonError::into_inner);
-        let (mut pixels, attached) = rayon::join(
-            || {
-                let detector = self.detector.as_ref().ok();
-                examine::pixels(bytes, &self.limits, detector, &issued.ids)
-            },
+        let (pixels, attached) = rayon::join(
+            || examine::pixels(bytes, &self.limits, self.mark_reader()),
             || examine::manifest(bytes, &self.limits, &self.anchors, self.deadline),
         );
-        drop(issued);
-        if let Ok(pixels) = &mut pixels {
-            self.confirm(pixels);
-        }
         self.report(bytes, name, pixels.as_ref(), &attached, start)
     }
 
-    /// Reads the ids that were issued since the last time. What cannot be read is left out: the
-    /// ledger's own check says why.
-    fn read_issued(&self) {
-        let Ok(ledger) = &self.ledger else {
-            return;
-        };
-        let next = self
-            .issued
-            .read()
-            .unwrap_or_else(PoisonError::into_inner)
-            .next;
-        let Ok(new) = ledger.watermark_ids(next) else {
-            return;
-        };
-        let Some(&(last, _)) = new.last() else {
-            return;
-        };
-        let mut issued = self.issued.write().unwrap_or_else(PoisonError::into_inner);
-        if issued.ids.is_empty() {
-            issued.ids = IssuedIds::new(new.into_iter().map(|(_, id)| Payload(id)));
-        } else {
-            for (_, id) in new {
-                issued.ids.insert(Payload(id));
-            }
-        }
-        issued.next = issued.next.max(last + 1);
-    }
-
-    /// A mark that was matched, not read, counts only if the picture shows what the record's showed.
-    fn confirm(&self, pixels: &mut Pixels) {
-        let matched = pixels
-            .detection
-            .as_ref()
-            .filter(|detection| matches!(detection.source, Source::Issued(_)));
-        let Some(detection) = matched else {
-            return;
-        };
-        let examined = Examined {
-            luma: &pixels.luma,
-            placement: Some(&detection.placement),
-            hashes: None,
-        };
-        let entries = self
-            .ledger
-            .as_ref()
-            .ok()
-            .and_then(|ledger| ledger.by_watermark_id(detection.payload.0).ok())
-            .unwrap_or_default();
-        let confirmed = entries
-            .iter()
-            .any(|entry| lookup::comparison(entry, Some(examined)).binding == Binding::Same);
-        if !confirmed {
-            pixels.detection = None;
-            pixels.unconfirmed = true;
-        }
+    fn mark_reader(&self) -> Option<MarkReader<'_>> {
+        let detector = self.detector.as_ref().ok()?;
+        Some(MarkReader {
+            detector,
+            ledger: self.ledger.as_ref().ok(),
+            ids: &self.ids,
+        })
     }
 
     fn report(
@@ -283,7 +219,7 @@ impl Verifier {
         pixels: Option<&Pixels>,
         attached: &Attached,
     ) -> Answer {
-        let detection = pixels.and_then(|pixels| pixels.detection.as_ref());
+        let detection = pixels.and_then(|pixels| pixels.mark.detection.as_ref());
         let watermark_id = detection.map(|detection| detection.payload.0);
         let ledger = match &self.ledger {
             Ok(ledger) => ledger,
@@ -307,9 +243,12 @@ impl Verifier {
         let is_exact = |hit: &lookup::Hit| hit.matched_by.contains(&Matched::AssetHash);
         Facts {
             manifest: attached.state,
-            watermark: match pixels {
-                Some(pixels) if pixels.detection.is_some() => WatermarkState::Found,
-                Some(_) if self.detector.is_ok() => WatermarkState::Absent,
+            watermark: match pixels.map(|pixels| pixels.mark.detection.as_ref()) {
+                Some(Some(found)) => match found.source {
+                    Source::Blind => WatermarkState::Found,
+                    Source::Issued(_) => WatermarkState::Matched,
+                },
+                Some(None) if self.detector.is_ok() => WatermarkState::Absent,
                 _ => WatermarkState::NotChecked,
             },
             ledger: answer.state,
@@ -360,10 +299,8 @@ impl Verifier {
         };
         Evidence {
             manifest: attached.evidence(),
-            watermark: pixels.and_then(|pixels| {
-                let issued = answer.hit.as_ref().and_then(|hit| hit.issued_size());
-                pixels.watermark_evidence(issued, self.scores)
-            }),
+            watermark: pixels.and_then(|pixels| self.watermark(pixels, answer)),
+            faint_mark: pixels.and_then(|pixels| pixels.mark.faint),
             ledger: answer
                 .hit
                 .as_ref()
@@ -382,6 +319,22 @@ impl Verifier {
             }),
             declared: pixels.and_then(|pixels| pixels.declared.clone()),
         }
+    }
+
+    fn watermark(&self, pixels: &Pixels, answer: &Answer) -> Option<WatermarkEvidence> {
+        let detection = pixels.mark.detection.as_ref()?;
+        let marked = answer
+            .hit
+            .as_ref()
+            .filter(|hit| hit.matched_by.contains(&Matched::Watermark));
+        let issued = marked.map(|hit| (hit.entry.record.width, hit.entry.record.height));
+        let examined = (pixels.luma.width(), pixels.luma.height());
+        Some(WatermarkEvidence::new(
+            detection,
+            issued,
+            examined,
+            self.scores,
+        ))
     }
 
     fn not_checked(
@@ -404,11 +357,8 @@ impl Verifier {
             (Ok(_), Ok(_)) => {}
         }
         if let Ok(pixels) = pixels {
-            if pixels.unconfirmed {
-                push(
-                    "faint-mark",
-                    "something in the pixels resembles the mark of an issued picture, but the picture does not show what was recorded with it; it does not count",
-                );
+            if let Some(why) = &pixels.mark.problem {
+                push("faint-marks", why);
             }
             if pixels.frames > 1 {
                 push(

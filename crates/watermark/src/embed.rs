@@ -60,10 +60,9 @@ impl EmbedOptions {
     /// For pictures that will be cropped deeply or compressed hard.
     pub fn strong() -> Self {
         Self {
-            least_psnr: 40.4,
-            most_psnr: 44.0,
+            most_psnr: 43.0,
             most_flat: 1.2,
-            enough_margin: 45.0,
+            enough_margin: 60.0,
             ..Self::default()
         }
     }

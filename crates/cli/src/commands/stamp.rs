@@ -6,7 +6,7 @@ use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use colophon_imaging::{Format, read_bounded};
-use colophon_provenance::{Destination, Issued, Issuer, StampRequest};
+use colophon_provenance::{Destination, Issued, Issuer, StampRequest, Strength};
 use serde_json::json;
 
 use super::{Context, name_of, now};
@@ -142,11 +142,11 @@ fn request(options: &Stamp) -> Result<StampRequest, Failure> {
         generator_version: options.generator_version.clone(),
         title: options.title.clone(),
         prompt: options.prompt_file.as_deref().map(prompt).transpose()?,
+        embed: options.strength.map(|name| Strength::from(name).options()),
         format: options.format.map(Format::from),
         jpeg_quality: options.quality,
         keep_metadata: !options.strip_metadata,
         allow_unmarked: options.allow_unmarked,
-        embed: options.strength.into(),
         ..StampRequest::new(options.source, now())
     })
 }

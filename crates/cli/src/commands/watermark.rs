@@ -6,14 +6,14 @@ use std::time::Instant;
 
 use colophon_imaging::{Format, Picture, decode, read_bounded, read_bounded_from, write_atomic};
 use colophon_keys::KeyStore;
-use colophon_provenance::{Config, InitOptions, Outcome, mark_only};
+use colophon_provenance::{Config, InitOptions, Outcome, Strength, mark_only};
 use colophon_watermark::{
-    Detection, Detector, EmbedOptions, Embedder, Payload, Plane, WatermarkError, WatermarkKey,
+    Detection, Detector, Embedder, Payload, Plane, WatermarkError, WatermarkKey,
 };
 use serde::Serialize;
 
 use super::{Context, is_stdin, name_of, now};
-use crate::args::Watermark;
+use crate::args::{self, Watermark};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::jobs;
@@ -32,13 +32,14 @@ pub fn run(context: &Context<'_>, command: &Watermark) -> Result<Exit, Failure> 
             overwrite,
         } => {
             let payload = payload.map_or_else(random_payload, Ok)?;
+            let strength = strength.map(Strength::from);
             embed(
                 context,
                 &Embedding {
                     input,
                     output,
                     payload,
-                    options: (*strength).into(),
+                    strength,
                     overwrite: *overwrite,
                 },
             )
@@ -51,8 +52,19 @@ struct Embedding<'a> {
     input: &'a Path,
     output: &'a Path,
     payload: Payload,
-    options: EmbedOptions,
+    /// `None` goes by the settings.
+    strength: Option<Strength>,
     overwrite: bool,
+}
+
+impl From<args::Strength> for Strength {
+    fn from(strength: args::Strength) -> Self {
+        match strength {
+            args::Strength::Subtle => Self::Subtle,
+            args::Strength::Standard => Self::Standard,
+            args::Strength::Strong => Self::Strong,
+        }
+    }
 }
 
 fn embed(context: &Context<'_>, job: &Embedding<'_>) -> Result<Exit, Failure> {
@@ -72,12 +84,13 @@ fn embed(context: &Context<'_>, job: &Embedding<'_>) -> Result<Exit, Failure> {
             job.output.display()
         ))
     })?;
+    let strength = job.strength.unwrap_or(config.strength.value);
     let embedder = Embedder::new(&key(context, true)?);
     let marked = mark_only(
         &picture,
         &embedder,
         job.payload,
-        job.options,
+        strength.options(),
         format,
         &config,
     )?;
@@ -157,7 +170,8 @@ struct Finding {
     error: Option<String>,
 }
 
-/// What was done to the picture since it was marked.
+/// What was done to the picture since it was marked, as far as the mark alone tells: how it was
+/// scaled depends on the size that it was issued with, which is in the record.
 #[derive(Serialize)]
 struct Geometry {
     /// Degrees clockwise, after the flip.
@@ -165,6 +179,19 @@ struct Geometry {
     /// Mirrored horizontally.
     flip: bool,
 }
+
+impl Geometry {
+    fn of(mark: &Detection, luma: &Plane) -> Self {
+        // Any size of the same proportions tells the turn.
+        let pose = mark.placement.pose(luma.width(), luma.height());
+        Self {
+            rotation: rounded(pose.rotation_degrees(), 2),
+            flip: pose.flipped(),
+        }
+    }
+}
+
+type Found = (Detection, Geometry);
 
 impl Finding {
     fn outcome(&self) -> Outcome {
@@ -175,25 +202,18 @@ impl Finding {
         }
     }
 
-    fn new(path: &Path, ms: f64, answer: Result<Option<Detection>, Failure>) -> Self {
+    fn new(path: &Path, ms: f64, answer: Result<Option<Found>, Failure>) -> Self {
         let (found, error) = match answer {
             Ok(found) => (found, None),
             Err(failure) => (None, Some(clean(&describe(&failure)).into_owned())),
         };
         Self {
             file: name_of(path),
-            payload: found.as_ref().map(|found| found.payload.to_string()),
+            payload: found.as_ref().map(|(mark, _)| mark.payload.to_string()),
             confidence: found
                 .as_ref()
-                .map(|found| rounded(found.log10_false_positive, 2)),
-            geometry: found.as_ref().map(|found| {
-                // Only a record knows the size at issue; rotation and mirroring do not depend on it.
-                let pose = found.placement.pose(1024, 1024);
-                Geometry {
-                    rotation: rounded(pose.rotation_degrees(), 2),
-                    flip: pose.flipped(),
-                }
-            }),
+                .map(|(mark, _)| rounded(mark.log10_false_positive, 2)),
+            geometry: found.map(|(_, geometry)| geometry),
             ms: rounded(ms, 1),
             error,
         }
@@ -223,7 +243,12 @@ fn detect(
         let begun = Instant::now();
         let answer = read.map_err(Failure::from).and_then(|bytes| {
             let picture = decode(&bytes, &limits)?;
-            Ok(detector.detect(&plane(&picture)?))
+            let luma = plane(&picture)?;
+            let found = detector.detect(&luma);
+            Ok(found.map(|mark| {
+                let geometry = Geometry::of(&mark, &luma);
+                (mark, geometry)
+            }))
         });
         Finding::new(path, begun.elapsed().as_secs_f64() * 1e3, answer)
     };

@@ -5,9 +5,10 @@ use colophon_manifest::{
 };
 use colophon_policy::Binding;
 use colophon_provenance::{
-    AgentEvidence, Geometry, LedgerEvidence, ManifestEvidence, MarkSource, MarkStrength, Matched,
-    RecoveredManifest, Report, SignerEvidence,
+    AgentEvidence, Geometry, LedgerEvidence, ManifestEvidence, MarkStrength, Matched,
+    RecoveredManifest, Report, SignerEvidence, WatermarkEvidence,
 };
+use colophon_watermark::ACCEPT_LOG10;
 
 use super::sheet::{Mark, Sheet};
 use crate::text::counted;
@@ -33,27 +34,12 @@ pub fn sections(sheet: &mut Sheet, report: &Report, verbose: bool) {
         "Manifest",
         &attached.unwrap_or_else(|| absent("manifest", "none in the file")),
     );
-    let mark = evidence.watermark.as_ref().map(|it| {
-        let how = match it.source {
-            MarkSource::Read => "read",
-            _ => "too faint to be read; matched by the ledger, and the content agrees",
-        };
-        // Rounded up: it is an upper bound.
-        let bound = match (it.log10_false_positive, it.strength) {
-            (Some(bound), _) => bound.ceil(),
-            (None, MarkStrength::Clear) => -20.0,
-            (None, _) => -10.0,
-        };
-        let found = format!(
-            "id {} ({how}; chance of such a reading without a mark: at most 10^{bound:.0})",
-            it.payload
-        );
-        vec![(Mark::Good, found), (Mark::Plain, geometry(&it.geometry))]
-    });
-    sheet.section(
-        "Watermark",
-        &mark.unwrap_or_else(|| absent("watermark", "none made with this home's key")),
-    );
+    let mark = evidence.watermark.as_ref().map(watermark);
+    let faint = evidence
+        .faint_mark
+        .map(|_| (Mark::Caution, FAINT_MARK.to_owned()));
+    let mark = mark.unwrap_or_else(|| absent("watermark", "none made with this home's key"));
+    sheet.section("Watermark", &[mark, faint.into_iter().collect()].concat());
     let record = evidence.ledger.as_ref().map(|it| ledger(it, verbose));
     sheet.section(
         "Ledger",
@@ -95,6 +81,34 @@ pub fn sections(sheet: &mut Sheet, report: &Report, verbose: bool) {
         sheet.section("Metadata", &[(Mark::Plain, text)]);
     }
 }
+
+/// What is said of a match that the content does not confirm.
+const FAINT_MARK: &str = "a faint mark fits an id in the ledger, but the picture does not clearly show what was recorded under it; it is not counted";
+
+/// The id, how sure it is, and how the picture was turned.
+fn watermark(it: &WatermarkEvidence) -> Lines {
+    let how = match it.strength {
+        MarkStrength::Clear => "read clearly".to_owned(),
+        MarkStrength::Weak => "read, but weak".to_owned(),
+        MarkStrength::Matched => format!(
+            "matched by ledger: too weak to be read, compared with {}",
+            counted(it.compared_ids.unwrap_or_default() as usize, "issued id")
+        ),
+    };
+    let chance = match it.log10_false_positive {
+        // Rounded up: it is an upper bound.
+        Some(log10) => format!("at most 10^{:.0}", log10.ceil()),
+        None => "less than one in ten billion".to_owned(),
+    };
+    let found = format!(
+        "id {}, {how} (chance of that without a mark: {chance})",
+        it.payload
+    );
+    vec![(Mark::Good, found), (Mark::Plain, geometry(&it.geometry))]
+}
+
+/// The sentence on the chance must hold for every mark that is told of.
+const _: () = assert!(ACCEPT_LOG10 <= -10.0);
 
 /// A manifest: who, what, and the verdicts on it, each apart.
 fn manifest(it: &ManifestEvidence, with_verdicts: bool, verbose: bool) -> Lines {
@@ -346,11 +360,12 @@ fn geometry(it: &Geometry) -> String {
     if let Some(scale) = it.scale.filter(|scale| (scale - 1.0).abs() >= 0.005) {
         parts.push(format!("scaled to {:.0} %", scale * 100.0));
     }
-    if parts.is_empty() {
-        "neither turned nor scaled since it was issued".to_owned()
-    } else {
-        format!("{} since it was issued", parts.join(", "))
-    }
+    let what = match (parts.is_empty(), it.scale) {
+        (false, _) => parts.join(", "),
+        (true, Some(_)) => "neither turned nor scaled".to_owned(),
+        (true, None) => "not turned".to_owned(),
+    };
+    format!("{what} since it was issued")
 }
 
 fn agent(it: &AgentEvidence) -> String {

@@ -121,6 +121,20 @@ fn threads_share_commits() {
 }
 
 #[test]
+fn watermark_ids_are_listed_from_any_entry_on() {
+    let dir = TempDir::new();
+    let ledger = open(dir.path());
+    let mut unmarked = record(1);
+    unmarked.watermark_id = None;
+    let records = vec![record(0), unmarked, record(2)];
+    ledger.append_many(records).unwrap();
+    let (first, last) = ((0, watermark_id(0)), (2, watermark_id(2)));
+    assert_eq!(ledger.watermark_ids(0).unwrap(), [first, last]);
+    assert_eq!(ledger.watermark_ids(1).unwrap(), [last]);
+    assert_eq!(ledger.watermark_ids(3).unwrap(), []);
+}
+
+#[test]
 fn unmarked_pictures_are_said_so() {
     let dir = TempDir::new();
     let ledger = open(dir.path());

@@ -9,27 +9,21 @@ use colophon_manifest::{
     DigitalSourceType, ManifestReport, Reading, Revocation, TrustAnchors, read,
 };
 use colophon_policy::ManifestState;
-use colophon_watermark::{Detection, Detector, IssuedIds, Plane, Source};
+use colophon_watermark::Plane;
 
+use super::mark::{Mark, MarkReader};
 use crate::facts::manifest_state;
-use crate::report::{
-    Declared, Geometry, ManifestEvidence, MarkSource, MarkStrength, WatermarkEvidence,
-};
-
-/// Log10 of the false-positive bound at or below which a mark counts as clear.
-const CLEAR: f64 = -20.0;
+use crate::report::{Declared, ManifestEvidence};
 
 /// What the pixels show.
 pub(crate) struct Pixels {
     pub luma: Plane,
     pub frames: u32,
-    /// `None` also when there is no detector.
-    pub detection: Option<Detection>,
+    /// Nothing also when there is no detector.
+    pub mark: Mark,
     /// Hashes of the eight turned versions; `None` for a tiny picture.
     pub fingerprint: Option<([Fingerprint; 8], Quality)>,
     pub declared: Option<Declared>,
-    /// A faint mark resembled an issued id, but the picture does not show what that record's did.
-    pub unconfirmed: bool,
 }
 
 impl Pixels {
@@ -38,46 +32,13 @@ impl Pixels {
         let (hashes, quality) = self.fingerprint.as_ref()?;
         quality.is_reliable().then_some(hashes)
     }
-
-    /// What the report says of the mark: `issued` is the size of the picture as it was issued, if
-    /// known; `scores` whether the caller may see more than classes.
-    pub fn watermark_evidence(
-        &self,
-        issued: Option<(u32, u32)>,
-        scores: bool,
-    ) -> Option<WatermarkEvidence> {
-        let detection = self.detection.as_ref()?;
-        // Rotation and mirroring do not depend on the size.
-        let (width, height) = issued.unwrap_or((1024, 1024));
-        let pose = detection.placement.pose(width as usize, height as usize);
-        let bound = detection.log10_false_positive;
-        Some(WatermarkEvidence {
-            payload: detection.payload.to_string(),
-            source: match detection.source {
-                Source::Blind => MarkSource::Read,
-                Source::Issued(_) => MarkSource::MatchedByLedger,
-            },
-            strength: if bound <= CLEAR {
-                MarkStrength::Clear
-            } else {
-                MarkStrength::Weak
-            },
-            log10_false_positive: scores.then_some(bound),
-            geometry: Geometry {
-                rotation: pose.rotation_degrees(),
-                scale: issued.map(|_| pose.scale()),
-                flip: pose.flipped(),
-            },
-        })
-    }
 }
 
 /// Decodes the picture and reads its pixels.
 pub(crate) fn pixels(
     bytes: &[u8],
     limits: &Limits,
-    detector: Option<&Detector>,
-    issued: &IssuedIds,
+    reader: Option<MarkReader<'_>>,
 ) -> Result<Pixels, ImagingError> {
     let picture = decode(bytes, limits)?;
     let declared = picture.metadata.xmp.as_deref().and_then(declared);
@@ -88,17 +49,16 @@ pub(crate) fn pixels(
     // INVARIANT: a decoded picture has at least one pixel and finite luma.
     let luma = Plane::new(width, height, luma)
         .map_err(|error| ImagingError::Parameter(error.to_string()))?;
-    let (detection, fingerprint) = rayon::join(
-        || detector.and_then(|detector| detector.detect_among(&luma, issued)),
+    let (mark, fingerprint) = rayon::join(
+        || reader.map(|reader| reader.read(&luma)).unwrap_or_default(),
         || pdq_dihedral(luma.data(), width, height).ok(),
     );
     Ok(Pixels {
         luma,
         frames,
-        detection,
+        mark,
         fingerprint,
         declared,
-        unconfirmed: false,
     })
 }
 

@@ -13,7 +13,7 @@ use super::examine::Pixels;
 use crate::binding::nearest;
 use crate::facts::{is_recorded, manifest_state};
 use crate::lookup::Hit;
-use crate::report::{BindingAgreement, ManifestEvidence, Matched, RecoveredManifest};
+use crate::report::{BindingAgreement, ManifestEvidence, Matched, RecoveredManifest, compared_ids};
 
 /// Where a manifest is recovered from, and against what it is judged.
 pub(crate) struct Source<'a> {
@@ -68,14 +68,13 @@ impl Source<'_> {
 fn agreement(binding: &SoftBinding, pixels: &Pixels, compared: Binding) -> BindingAgreement {
     let (agrees, how) = match binding.alg.as_str() {
         WATERMARK_ALG => {
-            let read = pixels
-                .detection
-                .as_ref()
-                .map(|detection| detection.payload.0.to_be_bytes());
-            if read.is_some_and(|id| id == binding.value.as_slice()) {
-                (true, "the same id was read from the pixels")
-            } else {
-                (false, "another id was read from the pixels")
+            let found = pixels.mark.detection.as_ref();
+            let is_same =
+                found.is_some_and(|found| found.payload.0.to_be_bytes() == *binding.value);
+            match (is_same, found.and_then(compared_ids)) {
+                (true, None) => (true, "the same id was read from the pixels"),
+                (true, Some(_)) => (true, "the faint mark in the pixels fits the same id"),
+                (false, _) => (false, "another id was read from the pixels"),
             }
         }
         FINGERPRINT_ALG => {

@@ -79,6 +79,18 @@ impl Place {
         Verifier::open(Some(&self.home), VerifierOptions::default()).unwrap()
     }
 
+    /// A verifier with the keys and nothing else of the home.
+    pub fn without_ledger(&self) -> Verifier {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::new(folder.path());
+        std::fs::create_dir(home.keys()).unwrap();
+        for key in self.home.keys().read_dir().unwrap() {
+            let key = key.unwrap();
+            std::fs::copy(key.path(), home.keys().join(key.file_name())).unwrap();
+        }
+        Verifier::open(Some(&home), VerifierOptions::default()).unwrap()
+    }
+
     pub fn verify(&self, bytes: &[u8]) -> Report {
         self.verifier().verify(bytes, "picture")
     }
@@ -180,6 +192,24 @@ pub fn half(picture: &Picture) -> Picture {
         (picture.height() - height) / 2,
     );
     picture.crop(x, y, width, height).unwrap()
+}
+
+/// A third of the picture's size, each pixel the mean of nine.
+pub fn third(picture: &Picture) -> Picture {
+    let rgb = picture.to_rgb8();
+    let stride = picture.width() as usize * 3;
+    let (width, height) = (picture.width() / 3, picture.height() / 3);
+    let mut samples = Vec::new();
+    for y in 0..height as usize {
+        for x in 0..width as usize {
+            for channel in 0..3 {
+                let at = |i: usize| rgb[(y * 3 + i / 3) * stride + (x * 3 + i % 3) * 3 + channel];
+                let sum: u16 = (0..9).map(|i| u16::from(at(i))).sum();
+                samples.push((sum / 9) as u8);
+            }
+        }
+    }
+    Picture::new(width, height, Channels::Rgb, Samples::U8(samples)).unwrap()
 }
 
 /// `target` with the difference of `marked` and `original` added: a transplanted mark.

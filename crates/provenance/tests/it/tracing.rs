@@ -6,10 +6,12 @@ use colophon_manifest::{
     Agent, ClaimSigner, DigitalSourceType, ManifestSpec, Origin, SignerError, TrainingUse, sign,
 };
 use colophon_policy::{Binding, ManifestState};
-use colophon_provenance::{Matched, Outcome, StampRequest, Verifier, VerifierOptions};
+use colophon_provenance::{
+    MarkSource, MarkStrength, Matched, Outcome, Report, StampRequest, Verifier, VerifierOptions,
+};
 
 use crate::support::{
-    Place, decoded, half, jpeg, picture, png, png_chunk, request, rule, scene, stripped,
+    Place, decoded, half, jpeg, picture, png, png_chunk, request, rule, scene, stripped, third,
     transplanted, was_not_checked,
 };
 
@@ -274,4 +276,85 @@ fn a_damaged_ledger_is_not_one_that_was_not_asked() {
     let report = verifier.verify(&png(&stripped(&bytes)), "a.png");
     assert_eq!(rule(&report), "record-unproven");
     assert!(was_not_checked(&report, "ledger"));
+}
+
+/// A third of the size, saved at qualities that take the mark from lost to well readable.
+fn faded(picture: &Picture) -> impl Iterator<Item = Vec<u8>> {
+    let small = third(picture);
+    (40..=80)
+        .step_by(4)
+        .map(move |quality| jpeg(&small, quality))
+}
+
+#[test]
+fn a_mark_too_weak_to_be_read_is_matched_by_the_ledger() {
+    let place = Place::new();
+    let (_, other) = place.stamped(&scene(13), "other.png");
+    let verifier = place.verifier();
+    assert_eq!(rule(&verifier.verify(&other, "a")), "issued-and-unchanged");
+    // Recorded after the verifier had its first look at the ledger.
+    let (issued, bytes) = place.stamped(&scene(14), "a.png");
+
+    let alone = place.without_ledger();
+    let reports: Vec<(Report, bool)> = faded(&stripped(&bytes))
+        .map(|found| {
+            // Without a record nobody knows the size that it was issued with.
+            let read = alone.verify(&found, "a").evidence.watermark;
+            assert!(
+                read.as_ref()
+                    .is_none_or(|mark| mark.geometry.scale.is_none())
+            );
+            (verifier.verify(&found, "a"), read.is_some())
+        })
+        .collect();
+    let (matched, _) = reports
+        .iter()
+        .find(|(report, read)| rule(report) == "matched-by-ledger" && !read)
+        .expect("between lost and readable there is a faint mark");
+    assert_eq!(matched.outcome, Outcome::EvidenceFound);
+    let evidence = &matched.evidence;
+    let watermark = evidence.watermark.as_ref().unwrap();
+    assert_eq!(Some(&watermark.payload), issued.watermark_id.as_ref());
+    assert_eq!(watermark.source, MarkSource::MatchedByLedger);
+    assert_eq!(watermark.strength, MarkStrength::Matched);
+    assert_eq!(watermark.compared_ids, Some(2));
+    let scale = watermark.geometry.scale.unwrap();
+    assert!((scale - 1.0 / 3.0).abs() < 0.01, "{scale}");
+    let ledger = evidence.ledger.as_ref().unwrap();
+    assert_eq!(ledger.record, issued.record);
+    assert_eq!(ledger.comparison.binding, Binding::Same);
+    let recovered = evidence.recovered_manifest.as_ref().unwrap();
+    assert!(recovered.agrees, "{:?}", recovered.bindings);
+    for (report, read) in &reports {
+        let source = report.evidence.watermark.as_ref().map(|mark| mark.source);
+        assert!(*read || source != Some(MarkSource::Read));
+        assert!(report.evidence.faint_mark.is_none());
+    }
+}
+
+#[test]
+fn a_match_that_the_content_does_not_confirm_accuses_nobody() {
+    let place = Place::new();
+    let original = scene(1);
+    let (_, marked) = place.stamped(&original, "a.png");
+    let forged = transplanted(
+        &decoded(&marked),
+        &decoded(&original),
+        &picture(2, 640, 480),
+    );
+    let (verifier, alone) = (place.verifier(), place.without_ledger());
+    let mut faint = 0;
+    for found in faded(&forged) {
+        let report = verifier.verify(&found, "a");
+        let read = alone.verify(&found, "a").evidence.watermark;
+        // The ledger's ids hide no mark that can be read, and accuse where none can.
+        let expected = match read {
+            Some(_) => "mark-of-another-picture",
+            None => "nothing-found",
+        };
+        assert_eq!(rule(&report), expected);
+        assert_eq!(report.evidence.ledger.is_some(), read.is_some());
+        faint += usize::from(report.evidence.faint_mark.is_some());
+    }
+    assert!(faint > 0, "between lost and readable there is a faint mark");
 }
