@@ -17,8 +17,8 @@ fn a_mark_too_weak_to_be_read_is_matched_by_the_ledger() {
     let mut small = third(&decode(&bench.read("a-out.png"), &Limits::default()).unwrap());
     small.strip_metadata();
     // From a mark that is lost to one that is well readable.
-    let files: Vec<String> = (30..=85)
-        .step_by(5)
+    let files: Vec<String> = (44..=68)
+        .step_by(2)
         .map(|quality| {
             let name = format!("{quality}.jpg");
             bench.write(&name, &jpeg(&small, quality));

@@ -282,7 +282,7 @@ fn a_damaged_ledger_is_not_one_that_was_not_asked() {
 fn faded(picture: &Picture) -> impl Iterator<Item = Vec<u8>> {
     let small = third(picture);
     (40..=80)
-        .step_by(4)
+        .step_by(2)
         .map(move |quality| jpeg(&small, quality))
 }
 
