@@ -10,42 +10,69 @@ use rustfft::num_complex::Complex32;
 use crate::fft;
 use crate::spectrum::Spectrum;
 
-/// A displacement in pixels.
+/// A displacement.
 pub(crate) type Vector = (f64, f64);
 
-/// Autocorrelation over one band of frequencies, in units of its own lower spread.
+/// Samples to the shortest period of the band: enough for a parabola through a peak.
+const SAMPLING: f64 = 2.6;
+
+/// Autocorrelation over one band of frequencies about the origin, in units of its own lower spread.
 pub(crate) struct Autocorrelation {
-    side: usize,
-    /// `y * side + x`, periodic.
+    /// Pixels to a sample.
+    pitch: f64,
+    /// Samples held on each side of the origin.
+    reach: i32,
+    /// Row by row, `2 * reach + 1` each way.
     values: Vec<f32>,
 }
 
 impl Autocorrelation {
-    /// Of the frequencies from `low` to `high` cycles a pixel.
-    pub(crate) fn new(spectrum: &Spectrum, low: f64, high: f64) -> Self {
+    /// Of the frequencies from `low` to `high` cycles a pixel, for displacements to `reach` pixels
+    /// along each axis or as far as the spectrum tells.
+    pub(crate) fn new(spectrum: &Spectrum, low: f64, high: f64, reach: f64) -> Self {
         let side = spectrum.side();
-        let mut band = vec![Complex32::default(); (side / 2 + 1) * side];
         let (low, high) = (low * side as f64, high * side as f64);
-        let reach = high as i32;
-        for kx in 0..=reach.min(side as i32 / 2) {
-            for ky in -reach..=reach {
-                let square = f64::from(kx * kx + ky * ky);
-                // The axes carry the edges of the frame.
-                let inside = square >= low * low && square <= high * high;
-                if inside && kx > 1 && ky.abs() > 1 {
-                    let index = kx as usize * side + ky.rem_euclid(side as i32) as usize;
-                    band[index].re = spectrum.whitened_bin(kx, ky);
-                }
+        // Frequencies beyond the band need no room.
+        let samples = fft::fast_length((SAMPLING * high) as usize).min(side);
+        let pitch = side as f64 / samples as f64;
+        let mut band = vec![Complex32::default(); (samples / 2 + 1) * samples];
+        let edge = (high as usize).min(samples / 2 - 1);
+        // The axes carry the edges of the frame.
+        for kx in 2..=edge {
+            let received = spectrum.whitened_column(kx);
+            let column = &mut band[kx * samples..][..samples];
+            let bound = |radius: f64| (radius * radius - (kx * kx) as f64).max(0.0).sqrt();
+            let inner = (bound(low).ceil() as usize).max(2);
+            for ky in inner..=(bound(high) as usize).min(edge) {
+                column[ky].re = received[ky];
+                column[samples - ky].re = received[side - ky];
             }
         }
-        let values = fft::inverse_real(band, side, side);
-        Self { side, values }
+        let periodic = fft::inverse_real(band, samples, samples);
+        let reach = ((reach / pitch).ceil() as i32).min(samples as i32 / 2 - 1);
+        let width = 2 * reach as usize + 1;
+        let mut values = Vec::with_capacity(width * width);
+        for y in -reach..=reach {
+            let row = &periodic[y.rem_euclid(samples as i32) as usize * samples..][..samples];
+            values.extend_from_slice(&row[samples - reach as usize..]);
+            values.extend_from_slice(&row[..=reach as usize]);
+        }
+        Self {
+            pitch,
+            reach,
+            values,
+        }
+    }
+
+    /// Pixels to a sample: the unit of all displacements here.
+    pub(crate) fn pitch(&self) -> f64 {
+        self.pitch
     }
 
     /// Restates all values as deviations from the median over the displacements from `shortest`
-    /// to `longest` pixels, in units of the distance from the median to the 16th percentile.
+    /// to `longest`, in units of the distance from the median to the 16th percentile.
     pub(crate) fn standardise(&mut self, shortest: f64, longest: f64) {
-        let reach = longest as i32;
+        let reach = (longest as i32).min(self.reach);
         let mut sample: Vec<f32> = Vec::new();
         for y in (-reach..=reach).step_by(2) {
             for x in (0..=reach).step_by(2) {
@@ -70,10 +97,13 @@ impl Autocorrelation {
         }
     }
 
-    /// At a whole displacement.
+    /// At a whole displacement; 0, which is the median, beyond what is held.
     pub(crate) fn at(&self, x: i32, y: i32) -> f32 {
-        let side = self.side as i32;
-        self.values[(y.rem_euclid(side) * side + x.rem_euclid(side)) as usize]
+        let reach = self.reach;
+        if x.abs() > reach || y.abs() > reach {
+            return 0.0;
+        }
+        self.values[((y + reach) * (2 * reach + 1) + x + reach) as usize]
     }
 
     /// At any displacement, bilinear.
@@ -86,10 +116,11 @@ impl Autocorrelation {
         upper + fy * (lower - upper)
     }
 
-    /// Local maxima among the displacements to the right from `shortest` to `longest` pixels,
+    /// Local maxima among the displacements to the right from `shortest` to `longest`,
     /// highest first, at most `count`.
     pub(crate) fn peaks(&self, shortest: f64, longest: f64, count: usize) -> Vec<(Vector, f32)> {
-        let reach = longest as i32;
+        // The neighbours of a maximum must be held.
+        let reach = (longest as i32).min(self.reach - 1);
         let mut found: Vec<(Vector, f32)> = Vec::new();
         for y in -reach..=reach {
             for x in 0..=reach {

@@ -26,8 +26,23 @@ fn real_plan(length: usize) -> Arc<dyn RealToComplex<f32>> {
     REAL.with_borrow_mut(|planner| planner.plan_fft_forward(length))
 }
 
+/// The transform of lines of a length, without scaling.
+pub(crate) fn forward_plan(length: usize) -> Arc<dyn Fft<f32>> {
+    complex_plan(length, false)
+}
+
+/// The next length that has a fast transform: a power of two times 1, 3, 5 or 9.
+pub(crate) fn fast_length(least: usize) -> usize {
+    let up = |factor: usize| factor * least.div_ceil(factor).next_power_of_two();
+    [up(1), up(3), up(5), up(9)]
+        .into_iter()
+        .min()
+        .unwrap_or(least)
+        .max(2)
+}
+
 /// Writes the transpose of a `rows * columns` matrix into `out`.
-fn transpose(input: &[Complex32], out: &mut [Complex32], rows: usize, columns: usize) {
+pub(crate) fn transpose(input: &[Complex32], out: &mut [Complex32], rows: usize, columns: usize) {
     const BLOCK: usize = 16;
     for row in (0..rows).step_by(BLOCK) {
         for column in (0..columns).step_by(BLOCK) {

@@ -1,6 +1,9 @@
 //! From a pose to received symbols: folding the picture onto the tile, finding the translation by
 //! the pilots, reading the payload harmonics.
 
+use std::sync::Arc;
+
+use rustfft::Fft;
 use rustfft::num_complex::Complex32;
 
 use crate::fft;
@@ -107,8 +110,8 @@ impl Folded {
             Turns::Upright => &DIHEDRAL[..2],
             Turns::All => &DIHEDRAL[..],
         };
-        let mut found: Vec<Alignment> = Vec::new();
-        let mut grid = vec![Complex32::default(); SHIFTS * SHIFTS];
+        let mut best: Vec<Alignment> = Vec::new();
+        let mut grid = ShiftGrid::new();
         for &turn in tried {
             let pilots: Vec<Complex32> = layout
                 .pilots
@@ -117,67 +120,55 @@ impl Folded {
                 .collect();
             let scale = unit_variance(pilots.iter().copied());
             for constellation in (0..CONSTELLATIONS).step_by(2) {
-                correlate(layout, constellation, &pilots, &mut grid);
-                for (offset, part) in PARTS.into_iter().enumerate() {
-                    for sign in [1.0, -1.0] {
-                        let (index, value) = largest(grid.iter().map(|v| sign * part(v)));
-                        found.push(Alignment {
-                            turn,
-                            constellation: constellation + offset,
-                            shift: place(index),
-                            sign,
-                            z: value * scale,
-                        });
+                grid.correlate(layout, constellation, &pilots);
+                for extreme in grid.extremes() {
+                    let z = extreme.value.abs() * scale;
+                    if best.len() == ALIGNMENTS && best[ALIGNMENTS - 1].z >= z {
+                        continue;
                     }
+                    best.truncate(ALIGNMENTS - 1);
+                    best.push(Alignment {
+                        turn,
+                        constellation: constellation + extreme.part,
+                        shift: grid.place(extreme),
+                        sign: extreme.value.signum(),
+                        z,
+                    });
+                    best.sort_by(|a, b| b.z.total_cmp(&a.z));
                 }
             }
         }
-        found.sort_by(|a, b| b.z.total_cmp(&a.z));
-        found.truncate(ALIGNMENTS);
-        found
-            .into_iter()
-            .map(|alignment| self.sharpened(layout, alignment))
-            .collect()
+        for alignment in &mut best {
+            self.sharpen(layout, alignment);
+        }
+        best
     }
 
     /// Refines the translation below the grid.
-    fn sharpened(&self, layout: &Layout, mut alignment: Alignment) -> Alignment {
+    fn sharpen(&self, layout: &Layout, alignment: &mut Alignment) {
         let phases = &layout.pilot_phases[alignment.constellation];
         let values: Vec<(Harmonic, Complex32)> = layout
             .pilots
             .iter()
             .zip(phases)
             .map(|(&h, phase)| {
-                (
-                    h,
-                    phase.conj() * self.received(alignment.turn, h) * alignment.sign,
-                )
+                let value = self.received(alignment.turn, h) * alignment.sign;
+                (h, phase.conj() * value)
             })
             .collect();
         let scale = unit_variance(values.iter().map(|(_, value)| *value));
-        let agreement = |shift: (f64, f64)| -> f32 {
-            let sum: f32 = values
-                .iter()
-                .map(|(h, value)| (value * rotation(*h, shift)).re)
-                .sum();
-            sum * scale
-        };
         let mut reach = 0.5 / SHIFTS as f64;
         for _ in 0..5 {
-            let centre = alignment.shift;
-            for dx in [-reach, 0.0, reach] {
-                for dy in [-reach, 0.0, reach] {
-                    let shift = (centre.0 + dx, centre.1 + dy);
-                    let z = agreement(shift);
-                    if z > alignment.z {
-                        alignment.z = z;
-                        alignment.shift = shift;
-                    }
-                }
+            let around = agreements(&values, alignment.shift, reach);
+            let (index, z) = largest(&around);
+            if z * scale > alignment.z {
+                let step = |i: usize| reach * (i as f64 - 1.0);
+                alignment.z = z * scale;
+                alignment.shift.0 += step(index % 3);
+                alignment.shift.1 += step(index / 3);
             }
             reach *= 0.5;
         }
-        alignment
     }
 
     /// The received value of every payload dimension.
@@ -195,40 +186,135 @@ impl Folded {
     }
 }
 
-/// Correlation of the received pilots with two constellations over the grid of translations: the
-/// real parts belong to the first, the imaginary parts to the second.
-fn correlate(layout: &Layout, constellation: usize, pilots: &[Complex32], grid: &mut [Complex32]) {
-    grid.fill(Complex32::default());
-    let first = &layout.pilot_phases[constellation];
-    let second = &layout.pilot_phases[constellation + 1];
-    let i = Complex32::i();
-    for (((h, a), b), value) in layout.pilots.iter().zip(first).zip(second).zip(pilots) {
-        // Each half is Hermitian, so that its transform is real.
-        let (a, b) = (a.conj() * value * 0.5, b.conj() * value * 0.5);
-        grid[bin(h.u, h.v, SHIFTS)] = a + i * b;
-        grid[bin(-h.u, -h.v, SHIFTS)] = a.conj() + i * b.conj();
+/// Correlations of received pilots over the grid of translations.
+struct ShiftGrid {
+    /// Rows of vertical frequencies, most of them empty.
+    spectrum: Vec<Complex32>,
+    /// `x * SHIFTS + y`: the transform is left transposed.
+    values: Vec<Complex32>,
+    rows: Arc<dyn Fft<f32>>,
+}
+
+impl ShiftGrid {
+    fn new() -> Self {
+        Self {
+            spectrum: vec![Complex32::default(); SHIFTS * SHIFTS],
+            values: vec![Complex32::default(); SHIFTS * SHIFTS],
+            rows: fft::forward_plan(SHIFTS),
+        }
     }
-    fft::forward_square(grid, SHIFTS);
+
+    /// With two constellations: the real parts belong to the first, the imaginary parts to the second.
+    fn correlate(&mut self, layout: &Layout, constellation: usize, pilots: &[Complex32]) {
+        let first = &layout.pilot_phases[constellation];
+        let second = &layout.pilot_phases[constellation + 1];
+        let i = Complex32::i();
+        self.spectrum.fill(Complex32::default());
+        let mut used = [false; SHIFTS];
+        for (((h, a), b), value) in layout.pilots.iter().zip(first).zip(second).zip(pilots) {
+            // Each half is Hermitian, so that its transform is real.
+            let (a, b) = (a.conj() * value * 0.5, b.conj() * value * 0.5);
+            for (index, value) in [
+                (bin(h.u, h.v, SHIFTS), a + i * b),
+                (bin(-h.u, -h.v, SHIFTS), a.conj() + i * b.conj()),
+            ] {
+                self.spectrum[index] = value;
+                used[index / SHIFTS] = true;
+            }
+        }
+        let rows = self.spectrum.chunks_exact_mut(SHIFTS);
+        for (row, _) in rows.zip(used).filter(|(_, used)| *used) {
+            self.rows.process(row);
+        }
+        fft::transpose(&self.spectrum, &mut self.values, SHIFTS, SHIFTS);
+        self.rows.process(&mut self.values);
+    }
+
+    /// The largest and the smallest value of each of the two constellations.
+    fn extremes(&self) -> [Extreme; 4] {
+        // Eight running extremes at once, so that it vectorises.
+        let (mut most, mut least) = ([f32::NEG_INFINITY; 8], [f32::INFINITY; 8]);
+        for values in self.values.chunks_exact(4) {
+            for lane in 0..8 {
+                let value = PARTS[lane % 2](&values[lane / 2]);
+                most[lane] = if value > most[lane] {
+                    value
+                } else {
+                    most[lane]
+                };
+                least[lane] = if value < least[lane] {
+                    value
+                } else {
+                    least[lane]
+                };
+            }
+        }
+        let of = |lanes: &[f32; 8], part: usize, choose: fn(f32, f32) -> f32| Extreme {
+            part,
+            value: lanes
+                .iter()
+                .copied()
+                .skip(part)
+                .step_by(2)
+                .fold(lanes[part], choose),
+        };
+        [
+            of(&most, 0, f32::max),
+            of(&least, 0, f32::min),
+            of(&most, 1, f32::max),
+            of(&least, 1, f32::min),
+        ]
+    }
+
+    /// Translation at which an extreme lies, in tiles.
+    fn place(&self, extreme: Extreme) -> (f64, f64) {
+        let is = |value: &Complex32| PARTS[extreme.part](value) == extreme.value;
+        let index = self.values.iter().position(is).unwrap_or(0);
+        let tiles = |steps: usize| steps as f64 / SHIFTS as f64;
+        (tiles(index / SHIFTS), tiles(index % SHIFTS))
+    }
 }
 
 /// Real and imaginary part.
 const PARTS: [fn(&Complex32) -> f32; 2] = [|value| value.re, |value| value.im];
 
+/// A largest or smallest correlation.
+#[derive(Debug, Clone, Copy)]
+struct Extreme {
+    /// First or second constellation.
+    part: usize,
+    value: f32,
+}
+
+/// Sums of the real parts with a translation and with those a step beside it, row by row.
+fn agreements(values: &[(Harmonic, Complex32)], shift: (f64, f64), step: f64) -> [f32; 9] {
+    let mut sums = [0.0; 9];
+    for &(h, value) in values {
+        let value = value * rotation(h, shift);
+        let across = rotation(h, (step, 0.0));
+        let down = rotation(h, (0.0, step));
+        for (row, turn) in sums
+            .chunks_exact_mut(3)
+            .zip([down.conj(), Complex32::ONE, down])
+        {
+            let value = value * turn;
+            row[0] += (value * across.conj()).re;
+            row[1] += value.re;
+            row[2] += (value * across).re;
+        }
+    }
+    sums
+}
+
 /// Place and size of the largest value.
-fn largest(values: impl Iterator<Item = f32>) -> (usize, f32) {
+fn largest(values: &[f32]) -> (usize, f32) {
     let mut best = (0, f32::NEG_INFINITY);
-    for (index, value) in values.enumerate() {
+    for (index, &value) in values.iter().enumerate() {
         if value > best.1 {
             best = (index, value);
         }
     }
     best
-}
-
-/// Translation of a cell of the grid, in tiles.
-fn place(index: usize) -> (f64, f64) {
-    let tiles = |steps: usize| steps as f64 / SHIFTS as f64;
-    (tiles(index % SHIFTS), tiles(index / SHIFTS))
 }
 
 /// Amplitude of the background at a harmonic, from the odd coefficients around it.

@@ -101,11 +101,14 @@ impl Plane {
 
     /// The rectangle of the given size whose upper left corner is at (`x`, `y`); it must lie inside.
     pub(crate) fn cropped(&self, x: usize, y: usize, width: usize, height: usize) -> Plane {
-        let rows = self.rows().skip(y).take(height);
+        let mut data = Vec::with_capacity(width * height);
+        for row in self.rows().skip(y).take(height) {
+            data.extend_from_slice(&row[x..x + width]);
+        }
         Plane {
             width,
             height,
-            data: rows.flat_map(|row| &row[x..x + width]).copied().collect(),
+            data,
         }
     }
 

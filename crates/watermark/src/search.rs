@@ -9,14 +9,20 @@ use crate::message::Payload;
 use crate::plane::Plane;
 use crate::residual::{ANALYSIS_SIDE, weighted_residual};
 use crate::spectrum::Spectrum;
-use crate::sync::{Lattice, Matrix, find_lattices, refined, score};
+use crate::sync::{Lattice, Matrix, determinant, find_lattices, refined, score};
 use crate::tile_map::TileMap;
 use crate::track::followed;
 
 /// Poses that the bound allows for.
 const POSES: usize = 64;
-/// Lattices tried at each size of the picture.
-const LATTICES: usize = 6;
+/// Tiles sought in the whole picture: the smallest in pixels, and steps of half an octave.
+const SHORTEST: f64 = 28.0;
+const STEPS: usize = 6;
+/// Tiles smaller than this are read at the next larger size.
+const FINE: f64 = 42.0;
+/// Lattices that are read at most, and the least score.
+const LATTICES: usize = 2;
+const CANDIDATE: f32 = 4.5;
 /// Pilot agreement below which no decoding is tried: noise reaches about 5 over all alignments.
 const PILOT_FLOOR: f32 = 4.2;
 /// Standard deviations by which a matched id must be ahead of every other issued id.
@@ -26,6 +32,8 @@ const SMALL: usize = 600;
 /// Least score at first sight of a lattice in the whole picture and in a window.
 const SCORE: f32 = 3.0;
 const WINDOW_SCORE: f32 = 4.5;
+/// Least score of a picture at one of the sizes at which it may have been issued.
+const RESIZED: f32 = 1.5;
 /// Windows that are followed, and the least agreement of their pilots.
 const FOLLOWED: usize = 8;
 const WINDOW_PILOTS: f32 = 5.0;
@@ -42,34 +50,61 @@ pub(crate) struct Search<'a> {
     /// Size of the picture and how much smaller it is examined.
     size: (usize, usize),
     shrink: f64,
-    /// The residual at full, half and quarter size.
-    levels: [Plane; 3],
+    /// The residual at full and half size.
+    levels: [Plane; 2],
 }
 
 /// Windows to look through, in pixels of a level.
 struct Windows {
     side: usize,
-    /// Smallest tile sought; the largest is twice that.
+    /// Smallest tile sought, and steps of half an octave.
     shortest: f64,
+    steps: usize,
 }
 
 /// About two tiles of a whole picture: perspective and bends are nearly affine there.
 const WINDOWS: Windows = Windows {
     side: 160,
     shortest: 56.0,
+    steps: 2,
 };
 
 /// For pictures in pages the shape of a screen.
 const SCREEN_WINDOWS: Windows = Windows {
-    side: 320,
-    shortest: 36.0,
+    side: 160,
+    shortest: 28.0,
+    steps: 2,
 };
 
-/// A lattice in a part of the picture.
+/// Shape from which a page may be a screen with a picture across it.
+const SCREEN_ASPECT: f64 = 1.6;
+
+/// A lattice in a square part of the picture.
 struct Window {
     lattice: Lattice,
+    /// In pixels of `level`.
     corner: (usize, usize),
-    size: (usize, usize),
+    side: usize,
+    level: usize,
+}
+
+impl Window {
+    /// The same at the next larger size where the tile is so small that this one has lost harmonics.
+    fn finer(self) -> Self {
+        let small = determinant(self.lattice.basis).abs() > FINE.powi(-2);
+        if self.level == 0 || !small {
+            return self;
+        }
+        Self {
+            lattice: Lattice {
+                basis: self.lattice.basis.map(|row| row.map(|value| 0.5 * value)),
+                ..self.lattice
+            },
+            corner: (2 * self.corner.0, 2 * self.corner.1),
+            side: 2 * self.side,
+            level: self.level - 1,
+        }
+    }
 }
 
 impl<'a> Search<'a> {
@@ -78,7 +113,6 @@ impl<'a> Search<'a> {
         let examined = luma.shrunk_to(ANALYSIS_SIDE);
         let full = weighted_residual(&examined);
         let half = full.halved();
-        let quarter = half.halved();
         Self {
             detector,
             issued,
@@ -86,7 +120,7 @@ impl<'a> Search<'a> {
             floor: least_correlation(attempts, ALL_IDS),
             size: (luma.width(), luma.height()),
             shrink: examined.width() as f64 / luma.width() as f64,
-            levels: [full, half, quarter],
+            levels: [full, half],
         }
     }
 
@@ -103,8 +137,10 @@ impl<'a> Search<'a> {
             .or_else(|| self.in_parts(first, &WINDOWS))
             .or_else(|| {
                 let (long, short) = (self.size.0.max(self.size.1), self.size.0.min(self.size.1));
-                let screen = first == 1 && long as f64 >= 1.6 * short as f64;
-                screen.then(|| self.in_parts(0, &SCREEN_WINDOWS)).flatten()
+                let screen = long as f64 >= SCREEN_ASPECT * short as f64;
+                screen
+                    .then(|| self.in_parts(first, &SCREEN_WINDOWS))
+                    .flatten()
             })
     }
 
@@ -118,6 +154,7 @@ impl<'a> Search<'a> {
                 Lattice { basis, score }
             })
             .collect();
+        poses.retain(|pose| pose.score >= RESIZED);
         poses.sort_by(|a, b| b.score.total_cmp(&a.score));
         poses.truncate(2);
         poses.iter().find_map(|pose| {
@@ -148,72 +185,58 @@ impl<'a> Search<'a> {
 
     /// One affine map for all of the picture.
     fn anywhere(&self, first: usize, spectrum: &Spectrum) -> Option<Detection> {
-        // Tiles of 40 to 113 pixels at the first level, larger and smaller ones at the others.
-        self.lattices(first, spectrum, 40.0, 3)
-            .or_else(|| self.lattices_of(first + 1, 56.0, 2))
-            .or_else(|| {
-                if first == 0 {
-                    None
-                } else {
-                    self.lattices_of(0, 36.0, 2)
-                }
-            })
-    }
-
-    fn lattices_of(&self, level: usize, shortest: f64, steps: usize) -> Option<Detection> {
-        let plane = &self.levels[level];
-        (plane.width().min(plane.height()) >= 48)
-            .then(|| self.lattices(level, &Spectrum::of(plane), shortest, steps))
-            .flatten()
-    }
-
-    fn lattices(
-        &self,
-        level: usize,
-        spectrum: &Spectrum,
-        shortest: f64,
-        steps: usize,
-    ) -> Option<Detection> {
-        find_lattices(spectrum, shortest, steps, LATTICES, SCORE)
-            .iter()
-            .find_map(|lattice| {
-                let map = TileMap::affine(lattice.basis, (0.0, 0.0));
-                self.read(level, &map, Turns::All)
-            })
+        let found = find_lattices(spectrum, SHORTEST, STEPS, LATTICES, SCORE);
+        let good = found.iter().filter(|found| found.score >= CANDIDATE);
+        let whole = |&lattice: &Lattice| Window {
+            lattice,
+            corner: (0, 0),
+            side: self.levels[first].width(),
+            level: first,
+        };
+        good.map(whole).map(Window::finer).find_map(|found| {
+            let map = TileMap::affine(found.lattice.basis, (0.0, 0.0));
+            self.read(found.level, &map, Turns::All)
+        })
     }
 
     /// From a window in which an affine map will do, followed over the rest.
     fn in_parts(&self, level: usize, kind: &Windows) -> Option<Detection> {
         let plane = &self.levels[level];
-        let size = (kind.side.min(plane.width()), kind.side.min(plane.height()));
-        if size.0.min(size.1) < 64 {
+        let side = kind.side.min(plane.width()).min(plane.height());
+        if side < 64 {
             return None;
         }
         let mut windows: Vec<Window> = Vec::new();
-        for y in starts(plane.height(), size.1) {
-            for x in starts(plane.width(), size.0) {
-                let spectrum = Spectrum::of(&plane.cropped(x, y, size.0, size.1));
-                let found = find_lattices(&spectrum, kind.shortest, 2, 2, WINDOW_SCORE);
+        for y in starts(plane.height(), side) {
+            for x in starts(plane.width(), side) {
+                let spectrum = Spectrum::of(&plane.cropped(x, y, side, side));
+                let found = find_lattices(&spectrum, kind.shortest, kind.steps, 1, WINDOW_SCORE);
                 windows.extend(found.into_iter().map(|lattice| Window {
                     lattice,
                     corner: (x, y),
-                    size,
+                    side,
+                    level,
                 }));
             }
         }
         windows.sort_by(|a, b| b.lattice.score.total_cmp(&a.lattice.score));
         windows.truncate(FOLLOWED);
-        windows.iter().find_map(|window| self.follow(level, window))
+        windows
+            .into_iter()
+            .map(Window::finer)
+            .find_map(|window| self.follow(&window))
     }
 
-    fn follow(&self, level: usize, window: &Window) -> Option<Detection> {
+    fn follow(&self, window: &Window) -> Option<Detection> {
+        let level = window.level;
         let plane = &self.levels[level];
-        let (corner, size) = (window.corner, window.size);
-        let part = plane.cropped(corner.0, corner.1, size.0, size.1);
-        let folded = Folded::new(&part, &TileMap::affine(window.lattice.basis, (0.0, 0.0)));
+        let (corner, side, basis) = (window.corner, window.side, window.lattice.basis);
+        let part = plane.cropped(corner.0, corner.1, side, side);
+        let folded = Folded::new(&part, &TileMap::affine(basis, (0.0, 0.0)));
         let start = (corner.0 as f64, corner.1 as f64);
-        let map = TileMap::affine(window.lattice.basis, start);
-        let middle = (start.0 + size.0 as f64 / 2.0, start.1 + size.1 as f64 / 2.0);
+        let map = TileMap::affine(basis, start);
+        let half = 0.5 * side as f64;
+        let middle = (start.0 + half, start.1 + half);
         self.detector
             .layouts
             .iter()

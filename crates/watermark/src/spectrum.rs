@@ -64,9 +64,10 @@ impl Spectrum {
         (kx * side + ky) as usize
     }
 
-    /// Whitened power of a whole bin.
-    pub(crate) fn whitened_bin(&self, kx: i32, ky: i32) -> f32 {
-        self.whitened.data()[self.index(kx, ky)]
+    /// Whitened power at a horizontal frequency, by vertical frequency: from 0 up, then from the
+    /// most negative.
+    pub(crate) fn whitened_column(&self, kx: usize) -> &[f32] {
+        &self.whitened.data()[kx * self.side..][..self.side]
     }
 
     /// Whitened power about a position in bins, in standard deviations over the spectrum.

@@ -14,10 +14,10 @@ const HIGHEST: f64 = 0.46;
 /// Peaks of the autocorrelation that are paired.
 const PEAKS: usize = 40;
 /// Best vectors taken with their own perpendicular.
-const SQUARES: usize = 60;
+const SQUARES: usize = 32;
 const CLIMBED: usize = 24;
 /// Pairs whose harmonics are held against the spectrum, and pairs that are refined.
-const HELD: usize = 60;
+const HELD: usize = 32;
 const REFINED: usize = 10;
 /// Heights below this are noise for the least squares.
 const PEAK_FLOOR: f32 = 2.0;
@@ -33,8 +33,13 @@ pub(crate) struct Lattice {
     pub(crate) score: f32,
 }
 
-/// The `count` best poses that score at least `floor` at first sight, best first, with a tile of at least `shortest` pixels and at most
-/// `2^(steps / 2)` times as many.
+/// Tile sides sought in one go: from so many pixels to [`STEP`] times as many.
+const STEP: f64 = std::f64::consts::SQRT_2;
+/// Displacements looked at, in the longest tile sought.
+const REACH: f64 = 3.2;
+
+/// The `count` best poses that score at least `floor` at first sight, best first, with a tile of at
+/// least `shortest` pixels and at most `2^(steps / 2)` times as many.
 pub(crate) fn find_lattices(
     spectrum: &Spectrum,
     shortest: f64,
@@ -42,30 +47,19 @@ pub(crate) fn find_lattices(
     count: usize,
     floor: f32,
 ) -> Vec<Lattice> {
-    let ratio = std::f64::consts::SQRT_2;
     let mut held: Vec<Lattice> = Vec::new();
     for step in 0..steps {
-        let shortest = shortest * ratio.powi(step as i32);
-        let longest = ratio * shortest;
-        let low = f64::from(INNER_RADIUS) / longest;
-        let high = (outer_radius() / shortest).min(HIGHEST);
-        let mut map = Autocorrelation::new(spectrum, low, high);
-        // One axis may be stretched against the other.
-        let (near, far) = (0.8 * shortest, 1.25 * longest);
-        map.standardise(near, far);
-        let mut found = pairs(&map, near, far);
-        found.sort_by(|a, b| b.1.total_cmp(&a.1));
-        found.truncate(HELD);
-        found.extend(squares(&map, shortest, longest));
-        held.extend(found.iter().filter_map(|(pair, _)| {
-            let basis = dual(*pair)?;
-            Some(Lattice {
-                basis,
-                score: score(spectrum, basis),
-            })
-        }));
+        let shortest = shortest * STEP.powi(step as i32);
+        held.extend(
+            vectors(spectrum, shortest, STEP * shortest)
+                .into_iter()
+                .filter_map(|pair| {
+                    let basis = dual(pair)?;
+                    let score = score(spectrum, basis);
+                    (score >= floor).then_some(Lattice { basis, score })
+                }),
+        );
     }
-    held.retain(|lattice| lattice.score >= floor);
     let mut held = distinct(held, CLIMBED.min(6 * count));
     for lattice in &mut held {
         *lattice = climbed(spectrum, *lattice, 2);
@@ -76,6 +70,27 @@ pub(crate) fn find_lattices(
         lattice.score = score(spectrum, lattice.basis);
     }
     distinct(held, count)
+}
+
+/// Pairs of vectors, in pixels, that could span a lattice with a tile of the given sides.
+fn vectors(spectrum: &Spectrum, shortest: f64, longest: f64) -> Vec<[Vector; 2]> {
+    let low = f64::from(INNER_RADIUS) / longest;
+    let high = (outer_radius() / shortest).min(HIGHEST);
+    let mut map = Autocorrelation::new(spectrum, low, high, REACH * longest);
+    let pitch = map.pitch();
+    let (shortest, longest) = (shortest / pitch, longest / pitch);
+    // One axis may be stretched against the other.
+    let (near, far) = (0.8 * shortest, 1.25 * longest);
+    map.standardise(near, far);
+    let mut found = pairs(&map, near, far);
+    found.sort_by(|a, b| b.1.total_cmp(&a.1));
+    found.truncate(HELD);
+    found.extend(squares(&map, shortest, longest));
+    let pixels = |(x, y): Vector| (x * pitch, y * pitch);
+    found
+        .into_iter()
+        .map(|(pair, _)| pair.map(pixels))
+        .collect()
 }
 
 /// Pairs of peaks that could span a lattice, with the support that their sums and differences give.
@@ -279,9 +294,14 @@ pub(crate) fn refined(spectrum: &Spectrum, mut basis: Matrix) -> Matrix {
     basis
 }
 
+/// Determinant of a matrix.
+pub(crate) fn determinant(m: Matrix) -> f64 {
+    m[0][0] * m[1][1] - m[0][1] * m[1][0]
+}
+
 /// Inverse of a matrix, unless it is singular.
 pub(crate) fn inverted(m: Matrix) -> Option<Matrix> {
-    let det = m[0][0] * m[1][1] - m[0][1] * m[1][0];
+    let det = determinant(m);
     (det.abs() > f64::MIN_POSITIVE).then(|| {
         [
             [m[1][1] / det, -m[0][1] / det],
