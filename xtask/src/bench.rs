@@ -10,13 +10,14 @@ use colophon_provenance::{
     Destination, DigitalSourceType, Home, Issuer, StampRequest, Verifier, VerifierOptions,
 };
 use colophon_tlog::Ed25519Signer;
-use colophon_watermark::{Detector, EmbedOptions, Embedder, Payload, WatermarkKey};
+use colophon_watermark::{Detector, EmbedOptions, Embedder, Payload, Plane, WatermarkKey};
 use image::RgbImage;
 use image::imageops::{self, FilterType};
 use jpeg_encoder::SamplingFactor;
 use rayon::prelude::*;
 use sha2::{Digest, Sha256};
 
+use crate::attacks::{codec, geometry};
 use crate::pictures;
 
 /// The photograph of the demo, CC0.
@@ -57,47 +58,67 @@ fn median_ms(runs: usize, mut call: impl FnMut() -> Result<()>) -> Result<f64> {
 /// The mark alone, one core, 1024 x 768.
 fn mark_speed(photograph: &RgbImage) -> Result<()> {
     let picture = imageops::resize(photograph, 1024, 768, FilterType::CatmullRom);
-    let megapixels = f64::from(picture.width() * picture.height()) / 1e6;
     let jpeg = encoded(&picture)?;
     let decode = median_ms(15, || {
         image::load_from_memory(&jpeg)?;
         Ok(())
     })?;
+    let line = |what: &str, ms: f64| row(what, &format!("{ms:.1} ms ({:.1} x)", ms / decode));
+    line("JPEG decode, 1024 x 768, one core", decode);
     let key = WatermarkKey::new([7; 32]);
     let (embedder, detector) = (Embedder::new(&key), Detector::new([&key]));
     let luma = pictures::luma(&picture)?;
     let options = EmbedOptions::default();
     let mark = embedder.mark(&luma, Payload(1), &options)?;
-    let marked = pictures::luma(&pictures::with_mark(&picture, &mark))?;
-    let embed = median_ms(9, || {
-        embedder.mark(&luma, Payload(1), &options)?;
-        Ok(())
-    })?;
-    let hit = median_ms(9, || {
-        detector
-            .detect(&marked)
-            .map(drop)
-            .context("the mark was not read")
-    })?;
-    let miss = median_ms(9, || match detector.detect(&luma) {
-        Some(_) => bail!("a mark was read from an unmarked picture"),
-        None => Ok(()),
-    })?;
-    let line = |what: &str, ms: f64| {
-        let each = ms / megapixels;
-        row(
-            what,
-            &format!(
-                "{ms:.1} ms ({each:.1} ms a megapixel, {:.1} x JPEG decode)",
-                ms / decode
-            ),
-        );
-    };
-    line("JPEG decode, 1024 x 768, one core", decode);
-    line("embed", embed);
-    line("detect, marked", hit);
-    line("detect, unmarked", miss);
+    let marked = pictures::with_mark(&picture, &mark);
+    line(
+        "mark",
+        median_ms(9, || {
+            embedder.mark(&luma, Payload(1), &options)?;
+            Ok(())
+        })?,
+    );
+    for (what, attacked) in received(&marked)? {
+        let luma = pictures::luma(&attacked)?;
+        let ms = median_ms(9, || {
+            let found = detector.detect(&luma);
+            found.map(drop).with_context(|| format!("not read: {what}"))
+        })?;
+        line(&format!("read, {what}"), ms);
+    }
+    for (what, width, height) in [
+        ("", 1024, 768),
+        (" 16:9", 1024, 576),
+        (" square", 1024, 1024),
+    ] {
+        let luma = pictures::luma(&imageops::resize(
+            photograph,
+            width,
+            height,
+            FilterType::CatmullRom,
+        ))?;
+        let ms = median_ms(9, || match detector.detect(&luma) {
+            Some(_) => bail!("a mark was read from an unmarked picture"),
+            None => Ok(()),
+        })?;
+        line(&format!("look through an unmarked{what} picture"), ms);
+    }
     Ok(())
+}
+
+/// The marked picture as it may come back, from the easiest to the hardest to find.
+fn received(marked: &RgbImage) -> Result<[(&'static str, RgbImage); 6]> {
+    Ok([
+        ("undistorted", marked.clone()),
+        ("JPEG 50", codec::jpeg(marked, 50)?),
+        ("half size", geometry::scaled(marked, 0.5)),
+        ("turned by 17 degrees", geometry::rotated(marked, 17.0)),
+        ("half of the area", geometry::cropped(marked, 0.5, 1)),
+        (
+            "perspective of 12 %",
+            geometry::perspective(marked, 0.12, 1),
+        ),
+    ])
 }
 
 fn now() -> i64 {
@@ -229,6 +250,19 @@ fn peak_memory(photograph: &RgbImage, folder: &Path) -> Result<()> {
             String::from_utf8_lossy(&output.stderr)
         );
     }
+    let output = Command::new(std::env::current_exe()?)
+        .arg("mark-once")
+        .output()?;
+    if !output.status.success() {
+        bail!(
+            "the mark alone failed: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+    }
+    row(
+        "mark and read 24 megapixels of luminance, peak",
+        String::from_utf8_lossy(&output.stdout).trim(),
+    );
     row(
         "stamp then verify a 24 megapixel JPEG",
         String::from_utf8_lossy(&output.stdout).trim(),
@@ -262,6 +296,29 @@ pub fn stamp_once(input: &Path, home: &Path) -> Result<()> {
 }
 
 /// Peak resident memory of this process in megabytes.
+/// Another child of [`peak_memory`]: the mark without files and pictures, in bytes a pixel, the plane
+/// of luminance and that of the mark among them.
+pub fn mark_once() -> Result<()> {
+    const SIZE: (usize, usize) = (6000, 4000);
+    let mut state = 1u32;
+    let values = (0..SIZE.0 * SIZE.1).map(|i| {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (60 + i % SIZE.0 / 50) as f32 + (state >> 27) as f32
+    });
+    let luma = Plane::new(SIZE.0, SIZE.1, values.collect())?;
+    let key = WatermarkKey::new([7; 32]);
+    let mark = Embedder::new(&key).mark(&luma, Payload(1), &EmbedOptions::default())?;
+    let mut values = luma.into_data();
+    for (y, d) in values.iter_mut().zip(mark.delta.data()) {
+        *y = (*y + d).round();
+    }
+    let found = Detector::new([&key]).detect(&Plane::new(SIZE.0, SIZE.1, values)?);
+    found.context("24 megapixels were not read")?;
+    let each = high_water()? as f64 * 1e6 / (SIZE.0 * SIZE.1) as f64;
+    println!("{each:.1} bytes a pixel, all told");
+    Ok(())
+}
+
 fn high_water() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")
         .context("peak memory is read from /proc, on Linux")?;

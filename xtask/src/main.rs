@@ -50,6 +50,7 @@ fn run() -> Result<()> {
         ["test", rest @ ..] => test(rest),
         ["bench"] => bench::run(),
         ["stamp-once", input, home] => bench::stamp_once(Path::new(input), Path::new(home)),
+        ["mark-once"] => bench::mark_once(),
         ["code-limit"] => code_limit::run(None),
         ["code-limit", "--plot", file] => code_limit::run(Some(Path::new(file))),
         ["issued-search"] => {

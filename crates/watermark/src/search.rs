@@ -1,5 +1,7 @@
 //! Looking for a mark: the likely poses first, then any.
 
+use std::cell::RefCell;
+
 use crate::bound::{ALL_IDS, least_correlation, log10_false_positive};
 use crate::detect::{Detection, Detector, Placement, Source};
 use crate::fold::{ALIGNMENTS, Alignment, Folded, Turns};
@@ -29,9 +31,8 @@ const PILOT_FLOOR: f32 = 4.2;
 const RUNNER_UP: f32 = 2.5;
 /// Pictures up to this long side are examined at full size first.
 const SMALL: usize = 600;
-/// Least score at first sight of a lattice in the whole picture and in a window.
+/// Least score at first sight of a lattice in the whole picture.
 const SCORE: f32 = 3.0;
-const WINDOW_SCORE: f32 = 4.5;
 /// Least score of a picture at one of the sizes at which it may have been issued.
 const RESIZED: f32 = 1.5;
 /// Windows that are followed, and the least agreement of their pilots.
@@ -44,6 +45,8 @@ const LEAST_BLOCKS: usize = 4;
 pub(crate) struct Search<'a> {
     detector: &'a Detector,
     issued: Option<&'a IssuedIds>,
+    /// The best match among the issued ids so far. A later pose may still read by itself.
+    matched: RefCell<Option<Detection>>,
     /// Decodings that the bound allows for, and the correlation that it then asks of a blind reading.
     attempts: usize,
     floor: f64,
@@ -60,6 +63,8 @@ struct Windows {
     /// Smallest tile sought, and steps of half an octave.
     shortest: f64,
     steps: usize,
+    /// Least score at first sight.
+    floor: f32,
 }
 
 /// About two tiles of a whole picture: perspective and bends are nearly affine there.
@@ -67,14 +72,22 @@ const WINDOWS: Windows = Windows {
     side: 160,
     shortest: 56.0,
     steps: 2,
+    floor: 4.5,
 };
 
 /// For pictures in pages the shape of a screen.
 const SCREEN_WINDOWS: Windows = Windows {
-    side: 160,
-    shortest: 28.0,
+    side: 320,
+    shortest: 36.0,
     steps: 2,
+    floor: 4.5,
 };
+/// Windows of a screen that are looked at.
+const FILLED: usize = 4;
+/// Residual that counts as picture, not as page.
+const PICTURE: f32 = 0.05;
+/// Smallest window, in pixels.
+const LEAST_WINDOW: usize = 64;
 
 /// Shape from which a page may be a screen with a picture across it.
 const SCREEN_ASPECT: f64 = 1.6;
@@ -116,6 +129,7 @@ impl<'a> Search<'a> {
         Self {
             detector,
             issued,
+            matched: RefCell::new(None),
             attempts,
             floor: least_correlation(attempts, ALL_IDS),
             size: (luma.width(), luma.height()),
@@ -124,8 +138,13 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The first mark that passes the bound.
-    pub(crate) fn run(&self) -> Option<Detection> {
+    /// The first mark that reads by itself, else the best match among the issued ids.
+    pub(crate) fn run(self) -> Option<Detection> {
+        self.blind().or(self.matched.into_inner())
+    }
+
+    /// The first mark that passes the bound among all ids.
+    fn blind(&self) -> Option<Detection> {
         let first = usize::from(self.size.0.max(self.size.1) > SMALL);
         let own = TileCount::for_picture(self.size.0, self.size.1);
         if let Some(found) = self.whole(first, own) {
@@ -134,14 +153,8 @@ impl<'a> Search<'a> {
         let spectrum = Spectrum::of(&self.levels[first]);
         self.resized(first, &spectrum, own)
             .or_else(|| self.anywhere(first, &spectrum))
-            .or_else(|| self.in_parts(first, &WINDOWS))
-            .or_else(|| {
-                let (long, short) = (self.size.0.max(self.size.1), self.size.0.min(self.size.1));
-                let screen = long as f64 >= SCREEN_ASPECT * short as f64;
-                screen
-                    .then(|| self.in_parts(first, &SCREEN_WINDOWS))
-                    .flatten()
-            })
+            .or_else(|| self.in_parts(first))
+            .or_else(|| self.on_screen())
     }
 
     /// The whole picture at another size than it was issued.
@@ -200,31 +213,51 @@ impl<'a> Search<'a> {
     }
 
     /// From a window in which an affine map will do, followed over the rest.
-    fn in_parts(&self, level: usize, kind: &Windows) -> Option<Detection> {
-        let plane = &self.levels[level];
-        let side = kind.side.min(plane.width()).min(plane.height());
-        if side < 64 {
+    fn in_parts(&self, level: usize) -> Option<Detection> {
+        let (side, corners) = corners(&self.levels[level], WINDOWS.side)?;
+        let found = corners.filter_map(|corner| self.window(level, corner, side, &WINDOWS));
+        self.follow_first(found.collect())
+    }
+
+    /// In a page the shape of a screen: where it is filled most evenly, at full size.
+    fn on_screen(&self) -> Option<Detection> {
+        let (long, short) = (self.size.0.max(self.size.1), self.size.0.min(self.size.1));
+        if (long as f64) < SCREEN_ASPECT * short as f64 {
             return None;
         }
-        let mut windows: Vec<Window> = Vec::new();
-        for y in starts(plane.height(), side) {
-            for x in starts(plane.width(), side) {
-                let spectrum = Spectrum::of(&plane.cropped(x, y, side, side));
-                let found = find_lattices(&spectrum, kind.shortest, kind.steps, 1, WINDOW_SCORE);
-                windows.extend(found.into_iter().map(|lattice| Window {
-                    lattice,
-                    corner: (x, y),
-                    side,
-                    level,
-                }));
-            }
-        }
+        let plane = &self.levels[0];
+        let (side, corners) = corners(plane, SCREEN_WINDOWS.side)?;
+        let mut filled: Vec<_> = corners
+            .map(|corner| (share_filled(plane, corner, side), corner))
+            .collect();
+        filled.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let windows = filled.into_iter().take(FILLED);
+        let found = windows.filter_map(|(_, corner)| self.window(0, corner, side, &SCREEN_WINDOWS));
+        self.follow_first(found.collect())
+    }
+
+    /// What one window shows, if anything.
+    fn window(
+        &self,
+        level: usize,
+        corner: (usize, usize),
+        side: usize,
+        kind: &Windows,
+    ) -> Option<Window> {
+        let spectrum = Spectrum::of(&self.levels[level].cropped(corner.0, corner.1, side, side));
+        let found = find_lattices(&spectrum, kind.shortest, kind.steps, 1, kind.floor);
+        found.first().map(|&lattice| Window {
+            lattice,
+            corner,
+            side,
+            level,
+        })
+    }
+
+    fn follow_first(&self, mut windows: Vec<Window>) -> Option<Detection> {
         windows.sort_by(|a, b| b.lattice.score.total_cmp(&a.lattice.score));
         windows.truncate(FOLLOWED);
-        windows
-            .into_iter()
-            .map(Window::finer)
-            .find_map(|window| self.follow(&window))
+        windows.iter().find_map(|window| self.follow(window))
     }
 
     fn follow(&self, window: &Window) -> Option<Detection> {
@@ -282,7 +315,7 @@ impl<'a> Search<'a> {
         let layout = &self.detector.layouts[key_index];
         let dimensions = folded.dimensions(layout, &alignment);
         let (payload, z, source) = self.identify(&layout.soft_bits(&dimensions))?;
-        Some(Detection {
+        let detection = Detection {
             payload,
             log10_false_positive: log10_false_positive(z, self.attempts, source.ids()),
             correlation: z,
@@ -294,7 +327,15 @@ impl<'a> Search<'a> {
                 size: self.size,
             },
             key_index,
-        })
+        };
+        if source == Source::Blind {
+            return Some(detection);
+        }
+        let mut matched = self.matched.borrow_mut();
+        if matched.as_ref().is_none_or(|best| best.correlation < z) {
+            *matched = Some(detection);
+        }
+        None
     }
 
     /// The id that received values stand for, if one passes the bound: any id first, then one of those issued.
@@ -314,6 +355,29 @@ impl<'a> Search<'a> {
         let ahead = found.runner_up <= floor || found.correlation >= found.runner_up + RUNNER_UP;
         ahead.then_some((found.payload, f64::from(found.correlation), source))
     }
+}
+
+/// Side and corners of square windows over a plane, each half over the next, unless it is too small.
+fn corners(
+    plane: &Plane,
+    side: usize,
+) -> Option<(usize, impl Iterator<Item = (usize, usize)> + use<>)> {
+    let (width, height) = (plane.width(), plane.height());
+    let side = side.min(width).min(height);
+    let corners =
+        move || starts(height, side).flat_map(move |y| starts(width, side).map(move |x| (x, y)));
+    (side >= LEAST_WINDOW).then(|| (side, corners()))
+}
+
+/// Share of a window in which there is more than a blank page, 0 to 1.
+fn share_filled(residual: &Plane, (x, y): (usize, usize), side: usize) -> f64 {
+    let rows = residual.rows().skip(y).take(side).step_by(4);
+    let filled = |row: &[f32]| {
+        let part = row[x..x + side].iter().step_by(4);
+        part.filter(|value| value.abs() > PICTURE).count()
+    };
+    let count: usize = rows.map(filled).sum();
+    count as f64 / (side.div_ceil(4) * side.div_ceil(4)) as f64
 }
 
 /// Where windows of a size start along a side, each half over the next.
