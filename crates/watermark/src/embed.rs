@@ -51,7 +51,7 @@ impl EmbedOptions {
         Self {
             least_psnr: 45.0,
             most_psnr: 51.0,
-            most_flat: 0.5,
+            most_flat: 0.42,
             enough_margin: 18.0,
             ..Self::default()
         }
@@ -75,7 +75,7 @@ impl Default for EmbedOptions {
         Self {
             least_psnr: 42.6,
             most_psnr: 48.0,
-            most_flat: 0.6,
+            most_flat: 0.5,
             enough_margin: 22.0,
             least_margin: 17.0,
         }

@@ -30,6 +30,8 @@ mod residual;
 mod scores;
 mod search;
 mod spectrum;
+#[cfg(feature = "stages")]
+pub mod stages;
 mod sync;
 #[cfg(test)]
 mod testing;
