@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use colophon_imaging::{Limits, decode};
+use colophon_imaging::{Channels, Limits, Picture, Samples, decode};
 use serde_json::Value;
 
 use crate::support::{Bench, jpeg, photo, png, scene, stamped, third};
@@ -111,4 +111,64 @@ fn the_strength_is_that_asked_for_or_set() {
         .run(&["stamp", "a.png", "-o", "no.png", "--strength", "loud"])
         .code(2)
         .says("subtle");
+}
+
+#[test]
+fn a_heat_map_shows_where_the_mark_is_missing() {
+    let bench = Bench::new();
+    let (width, height) = (960, 720);
+    bench.write("a.png", &png(&scene(44, width, height)));
+    bench.write("other.png", &png(&scene(45, width, height)));
+    bench.run(&["stamp", "a.png", "-o", "marked.png"]).code(0);
+    // The left third is another picture's.
+    let marked = decode(&bench.read("marked.png"), &Limits::default()).unwrap();
+    let mut samples = marked.to_rgb8();
+    let other = scene(45, width, height).to_rgb8();
+    for (row, foreign) in samples
+        .chunks_exact_mut(width as usize * 3)
+        .zip(other.chunks_exact(width as usize * 3))
+    {
+        row[..width as usize].copy_from_slice(&foreign[..width as usize]);
+    }
+    let pasted = Picture::new(width, height, Channels::Rgb, Samples::U8(samples)).unwrap();
+    bench.write("pasted.png", &png(&pasted));
+
+    let plain = bench.run(&["verify", "--json", "pasted.png"]).out;
+    assert!(!plain.contains("heat_map"), "{plain}");
+    let asked = ["verify", "--json", "--heat-map", "map.png", "pasted.png"];
+    let report = bench.run(&asked).code(0).json().remove(0);
+    let map = &report["evidence"]["watermark"]["heat_map"];
+    let rows: Vec<&str> = map["classes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|row| row.as_str().unwrap())
+        .collect();
+    let columns = map["columns"].as_u64().unwrap() as usize;
+    assert_eq!(map["rows"], rows.len());
+    assert!(rows.iter().all(|row| row.len() == columns));
+    let reading = |part: std::ops::Range<usize>| {
+        let cells: String = rows.iter().map(|row| &row[part.clone()]).collect();
+        cells.matches('r').count() as f64 / cells.len() as f64
+    };
+    assert!(reading(0..columns / 4) < 0.1, "{rows:#?}");
+    assert!(reading(columns / 2..columns) > 0.5, "{rows:#?}");
+    let drawn = decode(&bench.read("map.png"), &Limits::default()).unwrap();
+    assert_eq!((drawn.width(), drawn.height()), (width, height));
+    assert!(drawn.psnr(&pasted).unwrap() < 30.0);
+
+    bench.run(&asked).code(2).says("exists already");
+    bench
+        .run(&["verify", "--heat-map", "new.png", "other.png"])
+        .code(3)
+        .says("no heat map was written");
+    bench
+        .run(&["verify", "--heat-map", "new.png", "a.png", "other.png"])
+        .code(2)
+        .says("one picture at a time");
+    bench
+        .run(&["verify", "--heat-map", "again.png", "pasted.png"])
+        .code(0)
+        .says("reads in");
+    assert!(!bench.path("new.png").exists());
 }

@@ -5,6 +5,7 @@ mod bench;
 mod chart;
 mod code_limit;
 mod false_positives;
+mod heat_map;
 mod issued_search;
 mod metrics;
 mod pictures;
@@ -29,6 +30,7 @@ cargo xtask robustness --photos DIR what the mark survives, over the pictures of
     --json FILE, --markdown FILE
     --peers            other watermarks beside ours; 8 pictures of 768 pixels unless said otherwise
 cargo xtask false-positives DIR [N] the null distribution of the detector, N trials a pose (default 1000000)
+cargo xtask heat-map DIR [N]        how well the heat map finds edits, in the first N pictures (default 40)
 cargo xtask code-limit [--plot SVG] word error rate of the mark's code beside the best possible
 cargo xtask issued-search [N]       exact search among N issued ids (default 1000000; 100000000 needs 4 GB)
 ";
@@ -67,6 +69,11 @@ fn run() -> Result<()> {
             let trials = trials.parse().context("N is a whole number")?;
             false_positives::run(Path::new(folder), trials)
         }
+        ["heat-map", folder] => heat_map::run(Path::new(folder), 40),
+        ["heat-map", folder, count] => heat_map::run(
+            Path::new(folder),
+            count.parse().context("N is a whole number")?,
+        ),
         _ => bail!("no such task\n{USAGE}"),
     }
 }

@@ -213,6 +213,10 @@ pub struct Verify {
     /// a mark could follow the number
     #[arg(long)]
     pub scores: bool,
+    /// Write the picture with the places in magenta where the mark is missing although it should be
+    /// there, and in grey those where that cannot be told; for one picture, and for operators
+    #[arg(long, value_name = "PNG")]
+    pub heat_map: Option<PathBuf>,
     /// Certificates (PEM) of authorities to trust besides those carried; may be repeated
     #[arg(long, value_name = "PEM")]
     pub trust_anchor: Vec<PathBuf>,

@@ -27,9 +27,10 @@ pub use issue::Issuer;
 pub use make::{MarkedFile, mark_only};
 pub use report::{
     AgentEvidence, BindingAgreement, Comparison, Container, Declared, Evidence, FaintMark,
-    FingerprintEvidence, Geometry, InclusionEvidence, IngredientEvidence, LedgerEvidence,
-    ManifestEvidence, MarkSource, MarkStrength, Matched, Nearest, NotChecked, Outcome,
-    RecoveredManifest, Report, ReportError, ReportVerdict, SignerEvidence, Tool, WatermarkEvidence,
+    FingerprintEvidence, Geometry, HeatMapEvidence, InclusionEvidence, IngredientEvidence,
+    LedgerEvidence, ManifestEvidence, MarkSource, MarkStrength, Matched, Nearest, NotChecked,
+    Outcome, RecoveredManifest, Report, ReportError, ReportVerdict, SignerEvidence, Tool,
+    WatermarkEvidence,
 };
 pub use request::{Destination, Issued, StampRequest, Steps};
 pub use time::rfc3339;

@@ -8,7 +8,9 @@ use colophon_policy::{Binding, Finding, ManifestState};
 use serde::Serialize;
 
 pub(crate) use watermark::compared_ids;
-pub use watermark::{FaintMark, Geometry, MarkSource, MarkStrength, WatermarkEvidence};
+pub use watermark::{
+    FaintMark, Geometry, HeatMapEvidence, MarkSource, MarkStrength, WatermarkEvidence,
+};
 
 /// Everything found about one picture. Holds no prompt, no place and no name of a person.
 #[derive(Debug, Clone, Serialize)]

@@ -44,6 +44,9 @@ pub struct VerifierOptions {
     /// Whether reports tell how strong a mark is as a number. For operators only: an attacker could
     /// follow the number down.
     pub scores: bool,
+    /// Whether reports tell where in the picture the mark reads. For operators only, for the same
+    /// reason.
+    pub heat_map: bool,
 }
 
 /// Checks pictures; for use from many threads. Writes nothing and opens no connection.
@@ -59,6 +62,7 @@ pub struct Verifier {
     ledger: Result<Ledger, Trouble>,
     ids: LedgerIds,
     scores: bool,
+    heat_map: bool,
 }
 
 impl std::fmt::Debug for Verifier {
@@ -128,6 +132,7 @@ impl Verifier {
             ledger,
             ids: LedgerIds::default(),
             scores: options.scores,
+            heat_map: options.heat_map,
         })
     }
 
@@ -329,11 +334,14 @@ impl Verifier {
             .filter(|hit| hit.matched_by.contains(&Matched::Watermark));
         let issued = marked.map(|hit| (hit.entry.record.width, hit.entry.record.height));
         let examined = (pixels.luma.width(), pixels.luma.height());
+        let detector = self.detector.as_ref().ok().filter(|_| self.heat_map);
+        let heat_map = detector.map(|detector| detector.heat_map(&pixels.luma, detection));
         Some(WatermarkEvidence::new(
             detection,
             issued,
             examined,
             self.scores,
+            heat_map,
         ))
     }
 

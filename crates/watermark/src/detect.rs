@@ -1,7 +1,8 @@
 //! The detector: from a plane of luminance to an id, its pose and its false-positive bound.
 
 use crate::bound::{self, ALL_IDS};
-use crate::fold::{Folded, Turns};
+use crate::embed;
+use crate::fold::{Alignment, Folded, Turns};
 use crate::issued::IssuedIds;
 use crate::key::WatermarkKey;
 use crate::lattice::{Layout, TileCount};
@@ -57,11 +58,24 @@ pub struct Placement {
     /// Tiles of the lattice to tiles as issued: orientation, then translation.
     pub(crate) turn: [[i32; 2]; 2],
     pub(crate) shift: (f64, f64),
+    /// -1 in a negative.
+    pub(crate) sign: f32,
     /// Size of the examined picture in pixels.
     pub(crate) size: (usize, usize),
 }
 
 impl Placement {
+    /// As an alignment of the pilots that the id has.
+    pub(crate) fn alignment(&self, payload: Payload) -> Alignment {
+        Alignment {
+            turn: self.turn,
+            constellation: embed::place(payload).0,
+            shift: self.shift,
+            sign: self.sign,
+            z: f32::INFINITY,
+        }
+    }
+
     /// How a picture that was issued with `width * height` pixels was turned and scaled since, about
     /// the middle of the examined picture.
     pub fn pose(&self, width: usize, height: usize) -> Pose {

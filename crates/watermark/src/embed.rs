@@ -177,7 +177,7 @@ fn survival(trial: &Trial<'_>, found: &Prediction, options: &EmbedOptions) -> f6
 
 /// Constellation and start of the tile, different for every id so that averaging pictures does not
 /// lay the mark bare.
-fn place(payload: Payload) -> (usize, (f64, f64)) {
+pub(crate) fn place(payload: Payload) -> (usize, (f64, f64)) {
     let mixed = payload.0.wrapping_mul(0x9E37_79B9_7F4A_7C15);
     let unit = |bits: u64| (bits & 0xFFFF) as f64 / 65536.0;
     let constellation = (mixed >> 28) as usize % CONSTELLATIONS;

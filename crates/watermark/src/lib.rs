@@ -8,11 +8,13 @@
 //! probability that a picture without the mark would have given one.
 //!
 //! Each step can be replaced alone: the carrier (`lattice`), the visibility (`mask`), the
-//! code (`code`, `message`), the pose (`sync`), the demodulation (`fold`), the test (`bound`).
+//! code (`code`, `message`), the pose (`sync`), the demodulation (`fold`), the test (`bound`). Where the
+//! mark of a picture is missing is told by `heat` from the evidence of `blocks`.
 //!
 //! Pure: planes of `f32` in, findings out; no files, no clock, no threads.
 
 mod autocorrelation;
+mod blocks;
 mod bound;
 mod channel;
 mod code;
@@ -20,6 +22,7 @@ mod detect;
 mod embed;
 mod fft;
 mod fold;
+mod heat;
 mod issued;
 mod key;
 mod lattice;
@@ -43,6 +46,7 @@ mod trial;
 pub use bound::{ACCEPT_LOG10, log10_false_positive};
 pub use detect::{Detection, Detector, Placement, Pose, Source};
 pub use embed::{EmbedOptions, Embedder, Mark};
+pub use heat::{Cell, CellClass, HeatMap};
 pub use issued::{IssuedIds, Match};
 pub use key::WatermarkKey;
 pub use lattice::TileCount;

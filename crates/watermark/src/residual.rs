@@ -17,6 +17,11 @@ const CLIP: f32 = 2.5;
 /// the matched filter's weight for the one and plain normalisation the power 3/2 read best on
 /// photographs (docs/decisions/0001-watermark.md).
 pub(crate) fn weighted_residual(luma: &Plane) -> Plane {
+    weighted_residual_and_spread(luma).0
+}
+
+/// [`weighted_residual`] and the local spread, in grey levels, by which it is weighted.
+pub(crate) fn weighted_residual_and_spread(luma: &Plane) -> (Plane, Plane) {
     let mut residual = luma.clone();
     let mean = luma.box_blurred(RADIUS);
     for (value, mean) in residual.data_mut().iter_mut().zip(mean.data()) {
@@ -24,10 +29,15 @@ pub(crate) fn weighted_residual(luma: &Plane) -> Plane {
     }
     let mut power = residual.clone();
     power.data_mut().iter_mut().for_each(|v| *v *= *v);
-    let power = power.box_blurred(RADIUS);
-    for (value, power) in residual.data_mut().iter_mut().zip(power.data()) {
-        let spread = power.max(0.0).sqrt() + SPREAD_FLOOR;
-        *value = (*value / spread).clamp(-CLIP, CLIP) / spread.sqrt();
+    let mut spread = power.box_blurred(RADIUS);
+    for (value, spread) in residual.data_mut().iter_mut().zip(spread.data_mut()) {
+        *spread = spread.max(0.0).sqrt() + SPREAD_FLOOR;
+        *value = (*value / *spread).clamp(-CLIP, CLIP) / spread.sqrt();
     }
-    residual
+    (residual, spread)
+}
+
+/// How much less a place with this spread counts in [`weighted_residual`].
+pub(crate) fn weight(spread: f32) -> f32 {
+    1.0 / (spread * spread.sqrt())
 }

@@ -324,6 +324,7 @@ impl<'a> Search<'a> {
                 map: map.enlarged(1.0 / self.factor(level)),
                 turn: alignment.turn,
                 shift: alignment.shift,
+                sign: alignment.sign,
                 size: self.size,
             },
             key_index,

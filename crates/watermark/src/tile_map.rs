@@ -1,6 +1,6 @@
 //! Where in the tile each place of a picture lies.
 
-use crate::sync::{Matrix, transposed};
+use crate::sync::{Matrix, inverted, transposed};
 
 /// Map from a place in a picture, in pixels, to a place in the lattice, in tiles.
 ///
@@ -70,6 +70,19 @@ impl TileMap {
         }
     }
 
+    /// The affine map that agrees with this one about a place.
+    pub(crate) fn affine_about(&self, (x, y): (f64, f64)) -> Self {
+        let rows = self.derivative(x, y);
+        let (u, v) = self.at(x, y);
+        let inverse = inverted(rows).unwrap_or([[0.0; 2]; 2]);
+        let from_corner = inverse.map(|row| row[0] * u + row[1] * v);
+        Self {
+            rows,
+            corner: (x - from_corner[0], y - from_corner[1]),
+            mesh: None,
+        }
+    }
+
     /// The same picture at another size: `factor` of its pixels to one of the present ones.
     pub(crate) fn enlarged(&self, factor: f64) -> Self {
         let mesh = self.mesh.as_ref().map(|mesh| Mesh {
@@ -111,5 +124,30 @@ impl TileMap {
         let d = self.derivative(x, y);
         let area = (d[0][0] * d[1][1] - d[0][1] * d[1][0]).abs();
         1.0 / area.sqrt().max(1e-9)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_affine_map_about_a_place_agrees_there() {
+        let straight = TileMap::affine([[0.01, 0.002], [-0.003, 0.012]], (7.0, -4.0));
+        // Drifts that grow to the right.
+        let drifts = (0..9).map(|i| (0.02 * f64::from(i % 3), 0.0)).collect();
+        let bent = straight.with_mesh(Mesh::new(100.0, 3, drifts));
+        let place = (90.0, 60.0);
+        let about = bent.affine_about(place);
+        let near = |a: (f64, f64), b: (f64, f64)| (a.0 - b.0).abs() + (a.1 - b.1).abs() < 1e-9;
+        assert!(near(about.at(90.0, 60.0), bent.at(90.0, 60.0)));
+        assert_eq!(
+            about
+                .derivative(0.0, 0.0)
+                .map(|r| r.map(|v| (v * 1e9).round())),
+            bent.derivative(90.0, 60.0)
+                .map(|r| r.map(|v| (v * 1e9).round()))
+        );
+        assert!(!near(about.at(190.0, 60.0), straight.at(190.0, 60.0)));
     }
 }

@@ -17,7 +17,7 @@ const HOP: f64 = 0.6;
 /// Side of a block in hops.
 const SPAN: f64 = 2.4;
 /// Samples across the tile onto which a block is folded.
-const FOLD: usize = 64;
+pub(crate) const FOLD: usize = 64;
 /// Largest drift from one block to the next, in tiles, and the step in which it is sought.
 const DRIFT: f64 = 0.05;
 const STEP: f64 = 0.0125;
@@ -252,7 +252,7 @@ impl Grid<'_> {
 }
 
 /// Adds a value to the four samples around a place.
-fn splat(tile: &mut [Complex32], (x, y): (f64, f64), value: f32) {
+pub(crate) fn splat(tile: &mut [Complex32], (x, y): (f64, f64), value: f32) {
     let (x0, y0) = (x.floor(), y.floor());
     let (fx, fy) = ((x - x0) as f32, (y - y0) as f32);
     let mask = FOLD as i64 - 1;

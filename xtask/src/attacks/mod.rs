@@ -6,6 +6,7 @@
 
 pub mod chains;
 pub mod codec;
+pub mod edits;
 pub mod filters;
 pub mod geometry;
 pub mod overlay;

@@ -6,7 +6,7 @@ mod options;
 mod ours;
 mod peers;
 mod report;
-mod statistics;
+pub mod statistics;
 
 use anyhow::{Context, Result, bail};
 

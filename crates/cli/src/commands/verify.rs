@@ -4,8 +4,11 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use colophon_imaging::{read_bounded, read_bounded_from};
-use colophon_provenance::{Home, Report, Verifier, VerifierOptions};
+use colophon_imaging::{
+    Channels, EncodeOptions, Format, Limits, Picture, Samples, decode, encode, read_bounded,
+    read_bounded_from, write_atomic,
+};
+use colophon_provenance::{HeatMapEvidence, Home, Report, Verifier, VerifierOptions};
 
 use super::{Context, is_stdin, name_of};
 use crate::args::Verify;
@@ -17,6 +20,11 @@ use crate::report::render;
 
 /// Runs `verify`.
 pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
+    if options.heat_map.is_some() && options.files.len() > 1 {
+        return Err(Failure::Request(
+            "--heat-map is for one picture at a time".into(),
+        ));
+    }
     // Without any folder to call home, manifests can still be checked.
     let home = context.home().ok();
     let passphrase = match &home {
@@ -34,6 +42,7 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
             passphrase,
             trust_anchors,
             scores: options.scores,
+            heat_map: options.heat_map.is_some(),
             ..VerifierOptions::default()
         },
     )?;
@@ -42,9 +51,12 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
         &options.files,
         context,
         |path| examine(&verifier, path),
-        |report| {
+        |(report, heat_map)| {
             let first = outcomes.is_empty();
             outcomes.push(report.outcome);
+            if let Some(path) = &options.heat_map {
+                write_heat_map(context, path, heat_map.transpose()?)?;
+            }
             if options.json {
                 return context.printer.json(&report);
             }
@@ -65,8 +77,9 @@ fn open(home: Option<&Home>, options: VerifierOptions) -> Result<Verifier, Failu
     Ok(Verifier::open(home, options)?)
 }
 
-/// Reads and checks one file; what goes wrong with it is part of the report.
-fn examine(verifier: &Verifier, path: &Path) -> Report {
+/// Reads and checks one file; what goes wrong with it is part of the report. With it, when it was asked for,
+/// the picture of the heat map.
+fn examine(verifier: &Verifier, path: &Path) -> (Report, Option<Result<Vec<u8>, Failure>>) {
     let (name, read) = if is_stdin(path) {
         (
             "standard input".to_owned(),
@@ -76,9 +89,47 @@ fn examine(verifier: &Verifier, path: &Path) -> Report {
         (name_of(path), read_bounded(path, verifier.limits()))
     };
     match read {
-        Ok(bytes) => verifier.verify(&bytes, &name),
-        Err(error) => verifier.unreadable(&error, &name),
+        Ok(bytes) => {
+            let report = verifier.verify(&bytes, &name);
+            let mark = report.evidence.watermark.as_ref();
+            let heat_map = mark.and_then(|mark| mark.heat_map.as_ref());
+            let drawn = heat_map.map(|it| drawn(it, &bytes, verifier.limits()));
+            (report, drawn)
+        }
+        Err(error) => (verifier.unreadable(&error, &name), None),
     }
+}
+
+/// The picture under its heat map, as PNG.
+fn drawn(heat_map: &HeatMapEvidence, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Failure> {
+    let picture = decode(bytes, limits)?;
+    let (width, height) = (picture.width(), picture.height());
+    let layer = heat_map.overlay(width as usize, height as usize);
+    let mut samples = picture.to_rgb8();
+    for (pixel, over) in samples.chunks_exact_mut(3).zip(layer.chunks_exact(4)) {
+        let opacity = u16::from(over[3]);
+        for (below, colour) in pixel.iter_mut().zip(over) {
+            let mixed = u16::from(*below) * (255 - opacity) + u16::from(*colour) * opacity;
+            *below = (mixed / 255) as u8;
+        }
+    }
+    let drawn = Picture::new(width, height, Channels::Rgb, Samples::U8(samples))?;
+    Ok(encode(&drawn, &EncodeOptions::new(Format::Png))?)
+}
+
+fn write_heat_map(
+    context: &Context<'_>,
+    path: &Path,
+    drawn: Option<Vec<u8>>,
+) -> Result<(), Failure> {
+    let Some(drawn) = drawn else {
+        context
+            .printer
+            .note("no mark was found, so no heat map was written");
+        return Ok(());
+    };
+    let _writing = context.interrupt.writing();
+    Ok(write_atomic(path, &drawn, false)?)
 }
 
 /// A trust anchor under the name of its file.

@@ -104,7 +104,16 @@ fn watermark(it: &WatermarkEvidence) -> Lines {
         "id {}, {how} (chance of that without a mark: {chance})",
         it.payload
     );
-    vec![(Mark::Good, found), (Mark::Plain, geometry(&it.geometry))]
+    let mut lines = vec![(Mark::Good, found), (Mark::Plain, geometry(&it.geometry))];
+    lines.extend(it.heat_map.as_ref().map(|map| {
+        let text = format!(
+            "reads in {:.0} % of the picture, is missing in {:.0} %; for the rest it cannot be told",
+            map.reads() * 100.0,
+            map.silent() * 100.0
+        );
+        (Mark::Plain, text)
+    }));
+    lines
 }
 
 /// The sentence on the chance must hold for every mark that is told of.

@@ -1,8 +1,9 @@
 //! What is told of the mark. Public answers hold classes, not scores: a score tells whoever tries to
 //! remove a mark how far an attempt has come.
 
-use colophon_watermark::{Detection, Source};
-use serde::Serialize;
+use colophon_watermark::{CellClass, Detection, HeatMap, Source};
+use serde::ser::SerializeStruct as _;
+use serde::{Serialize, Serializer};
 
 /// Bound (log10 of the false-positive probability) from which on a reading is clear. It lies ten
 /// orders below the bound of acceptance; that is 1.7 standard deviations more of correlation, so that
@@ -27,6 +28,10 @@ pub struct WatermarkEvidence {
     pub log10_false_positive: Option<f64>,
     /// How the picture was turned since it was marked.
     pub geometry: Geometry,
+    /// Where in the picture the mark reads; only for operators, see
+    /// [`crate::VerifierOptions::heat_map`].
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub heat_map: Option<HeatMapEvidence>,
 }
 
 /// How an id was found.
@@ -63,6 +68,47 @@ pub struct Geometry {
     pub flip: bool,
 }
 
+/// Where in a picture its mark reads. In JSON: columns, rows, and a text a row with one letter a cell,
+/// `r` where the mark reads, `s` where it is silent although it should read, `u` where that is unclear.
+#[derive(Debug, Clone, PartialEq)]
+pub struct HeatMapEvidence(HeatMap);
+
+impl HeatMapEvidence {
+    /// The map as a layer over the picture: RGBA of `width * height` pixels, not premultiplied.
+    pub fn overlay(&self, width: usize, height: usize) -> Vec<u8> {
+        self.0.overlay(width, height)
+    }
+
+    /// Share of the picture in which the mark reads, 0..=1.
+    pub fn reads(&self) -> f64 {
+        self.0.share(CellClass::Reads)
+    }
+
+    /// Share of the picture in which the mark is silent although it should read, 0..=1.
+    pub fn silent(&self) -> f64 {
+        self.0.share(CellClass::Silent)
+    }
+}
+
+impl Serialize for HeatMapEvidence {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let letter = |class| match class {
+            CellClass::Reads => 'r',
+            CellClass::Silent => 's',
+            CellClass::Unclear => 'u',
+        };
+        let rows = self.0.cells().chunks(self.0.columns());
+        let classes: Vec<String> = rows
+            .map(|row| row.iter().map(|cell| letter(cell.class)).collect())
+            .collect();
+        let mut map = serializer.serialize_struct("heat_map", 3)?;
+        map.serialize_field("columns", &self.0.columns())?;
+        map.serialize_field("rows", &self.0.rows())?;
+        map.serialize_field("classes", &classes)?;
+        map.end()
+    }
+}
+
 /// A faint mark that fits an issued id, while the content does not show that it is that picture. It
 /// counts as no mark.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -80,6 +126,7 @@ impl WatermarkEvidence {
         issued: Option<(u32, u32)>,
         examined: (usize, usize),
         scores: bool,
+        heat_map: Option<HeatMap>,
     ) -> Self {
         let compared_ids = compared_ids(detection);
         Self {
@@ -92,6 +139,7 @@ impl WatermarkEvidence {
             strength: MarkStrength::of(detection),
             log10_false_positive: scores.then_some(detection.log10_false_positive),
             geometry: Geometry::of(detection, issued, examined),
+            heat_map: heat_map.map(HeatMapEvidence),
         }
     }
 }
