@@ -8,9 +8,11 @@ mod false_positives;
 mod heat_map;
 mod issued_search;
 mod metrics;
+mod negatives;
 mod pictures;
 mod received;
 mod robustness;
+mod security;
 
 use std::path::Path;
 use std::process::{Command, ExitCode};
@@ -29,7 +31,12 @@ cargo xtask robustness --photos DIR what the mark survives, over the pictures of
     --plot FOLDER      curves over quality, angle, scale and area
     --json FILE, --markdown FILE
     --peers            other watermarks beside ours; 8 pictures of 768 pixels unless said otherwise
-cargo xtask false-positives DIR [N] the null distribution of the detector, N trials a pose (default 1000000)
+cargo xtask security --photos DIR [--limit N]
+                                    what averaging, notching, collusion, copying and second marks achieve
+cargo xtask false-positives DIR     hard unmarked pictures: ids read, null distribution of the detector
+    --pictures N       drawn pictures and mistreated photographs of the folder (default 1000)
+    --trials N         random sign patterns for each pose (default 100000)
+    --peers            besides, the photographs marked by other watermarks
 cargo xtask heat-map DIR [N]        how well the heat map finds edits, in the first N pictures (default 40)
 cargo xtask code-limit [--plot SVG] word error rate of the mark's code beside the best possible
 cargo xtask issued-search [N]       exact search among N issued ids (default 1000000; 100000000 needs 4 GB)
@@ -64,10 +71,9 @@ fn run() -> Result<()> {
             Ok(())
         }
         ["robustness", words @ ..] => robustness::run(&robustness::Options::parse(words)?),
-        ["false-positives", folder] => false_positives::run(Path::new(folder), 1_000_000),
-        ["false-positives", folder, trials] => {
-            let trials = trials.parse().context("N is a whole number")?;
-            false_positives::run(Path::new(folder), trials)
+        ["security", words @ ..] => security::run(&security::Options::parse(words)?),
+        ["false-positives", words @ ..] => {
+            false_positives::run(&false_positives::Options::parse(words)?)
         }
         ["heat-map", folder] => heat_map::run(Path::new(folder), 40),
         ["heat-map", folder, count] => heat_map::run(

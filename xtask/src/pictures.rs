@@ -47,10 +47,15 @@ pub fn luma(picture: &RgbImage) -> Result<Plane> {
     )?)
 }
 
-/// The picture with a mark added, rounded to eight bits.
+/// The picture with a mark added.
 pub fn with_mark(picture: &RgbImage, mark: &Mark) -> RgbImage {
+    with_delta(picture, mark.delta.data())
+}
+
+/// The picture with a change of luminance added to all channels alike, rounded to eight bits.
+pub fn with_delta(picture: &RgbImage, delta: &[f32]) -> RgbImage {
     let mut out = picture.clone();
-    for (pixel, delta) in out.pixels_mut().zip(mark.delta.data()) {
+    for (pixel, delta) in out.pixels_mut().zip(delta) {
         pixel.0 = pixel
             .0
             .map(|v| (f32::from(v) + delta).round().clamp(0.0, 255.0) as u8);

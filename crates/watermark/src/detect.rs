@@ -9,7 +9,7 @@ use crate::lattice::{Layout, TileCount};
 use crate::message::{MessageCode, Payload};
 use crate::plane::Plane;
 use crate::residual::{ANALYSIS_SIDE, weighted_residual};
-use crate::search::Search;
+use crate::search::{PILOT_FLOOR, SCORE, Search};
 use crate::spectrum::Spectrum;
 use crate::sync::{self, Matrix};
 use crate::tile_map::TileMap;
@@ -123,6 +123,19 @@ impl Pose {
     }
 }
 
+/// What unmarked pictures give.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct NullStatistics {
+    /// Poses looked at.
+    pub poses: usize,
+    /// Of these, how many have harmonics that stand out as far as the search asks.
+    pub standing_out: usize,
+    /// Of the poses with every key, how many have pilots that agree as far as decoding asks.
+    pub aligned: usize,
+    /// Element `i` counts correlations of `i / 2` standard deviations or more.
+    pub reached: Vec<u64>,
+}
+
 /// Reads marks made with any of its keys.
 #[derive(Debug, Clone)]
 pub struct Detector {
@@ -149,28 +162,34 @@ impl Detector {
         Search::new(self, luma, Some(issued)).run()
     }
 
-    /// Correlations of what is received from a picture *without* a mark with random sign patterns:
-    /// the null distribution that [`crate::log10_false_positive`] bounds, measured.
+    /// What a picture *without* a mark gives: how often the steps before decoding let a pose through,
+    /// and the correlations of what is received with random sign patterns, `trials` for each pose: the
+    /// null distribution that [`crate::log10_false_positive`] bounds, measured.
     ///
-    /// Returns how many of `trials` per candidate pose reached each half standard deviation:
-    /// element `i` counts `z >= i / 2`.
-    pub fn null_exceedances(&self, luma: &Plane, trials: usize, seed: u64) -> Vec<u64> {
+    /// The poses are the whole picture as issued and the eight lattices that stand out most.
+    pub fn null_statistics(&self, luma: &Plane, trials: usize, seed: u64) -> NullStatistics {
         let residual = weighted_residual(&luma.shrunk_to(ANALYSIS_SIDE));
         let spectrum = Spectrum::of(&residual);
-        let mut counts = Vec::new();
-        for (number, lattice) in sync::find_lattices(&spectrum, 56.0, 2, 8, 0.0)
-            .iter()
-            .enumerate()
-        {
-            let folded = Folded::new(&residual, &TileMap::affine(lattice.basis, (0.0, 0.0)));
+        let side = TileCount::for_picture(luma.width(), luma.height())
+            .side(residual.width(), residual.height());
+        let as_issued = [[1.0 / side, 0.0], [0.0, 1.0 / side]];
+        let found = sync::find_lattices(&spectrum, 56.0, 2, 8, 0.0);
+        let bases = std::iter::once(as_issued).chain(found.iter().map(|lattice| lattice.basis));
+        let mut statistics = NullStatistics::default();
+        for (number, basis) in bases.enumerate() {
+            statistics.poses += 1;
+            statistics.standing_out += usize::from(sync::score(&spectrum, basis) >= SCORE);
+            let folded = Folded::new(&residual, &TileMap::affine(basis, (0.0, 0.0)));
             for layout in &self.layouts {
                 let Some(alignment) = folded.align(layout, Turns::All).into_iter().next() else {
                     continue;
                 };
+                statistics.aligned += usize::from(alignment.z >= PILOT_FLOOR);
                 let dimensions = folded.dimensions(layout, &alignment);
-                bound::count_exceedances(&dimensions, trials, seed ^ number as u64, &mut counts);
+                let seed = seed ^ number as u64;
+                bound::count_exceedances(&dimensions, trials, seed, &mut statistics.reached);
             }
         }
-        counts
+        statistics
     }
 }

@@ -44,7 +44,7 @@ mod track;
 mod trial;
 
 pub use bound::{ACCEPT_LOG10, log10_false_positive};
-pub use detect::{Detection, Detector, Placement, Pose, Source};
+pub use detect::{Detection, Detector, NullStatistics, Placement, Pose, Source};
 pub use embed::{EmbedOptions, Embedder, Mark};
 pub use heat::{Cell, CellClass, HeatMap};
 pub use issued::{IssuedIds, Match};

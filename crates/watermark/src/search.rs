@@ -26,13 +26,13 @@ const FINE: f64 = 42.0;
 const LATTICES: usize = 2;
 const CANDIDATE: f32 = 4.5;
 /// Pilot agreement below which no decoding is tried: noise reaches about 5 over all alignments.
-const PILOT_FLOOR: f32 = 4.2;
+pub(crate) const PILOT_FLOOR: f32 = 4.2;
 /// Standard deviations by which a matched id must be ahead of every other issued id.
 const RUNNER_UP: f32 = 2.5;
 /// Pictures up to this long side are examined at full size first.
 const SMALL: usize = 600;
 /// Least score at first sight of a lattice in the whole picture.
-const SCORE: f32 = 3.0;
+pub(crate) const SCORE: f32 = 3.0;
 /// Least score of a picture at one of the sizes at which it may have been issued.
 const RESIZED: f32 = 1.5;
 /// Windows that are followed, and the least agreement of their pilots.

@@ -10,7 +10,7 @@ pub mod edits;
 pub mod filters;
 pub mod geometry;
 pub mod overlay;
-mod raster;
+pub mod raster;
 mod table;
 pub mod tone;
 

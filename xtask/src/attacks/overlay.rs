@@ -238,7 +238,7 @@ fn busy_canvas(width: u32, height: u32, number: u64) -> RgbImage {
 }
 
 /// Writes capitals of 5 x 7 dots, `size` pixels a dot, through `ink`; what has no shape is a gap.
-fn write(
+pub fn write(
     picture: &mut RgbImage,
     words: &str,
     (left, top): (u32, u32),

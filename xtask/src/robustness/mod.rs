@@ -4,7 +4,7 @@ mod curves;
 mod measure;
 mod options;
 mod ours;
-mod peers;
+pub mod peers;
 mod report;
 pub mod statistics;
 
@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use crate::attacks::{self, Attack};
 pub use options::Options;
 use report::Report;
+pub use statistics::{Proportion, Sorted};
 
 /// Measures, prints, and writes what was asked for.
 pub fn run(options: &Options) -> Result<()> {

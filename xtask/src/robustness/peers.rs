@@ -102,6 +102,37 @@ pub fn run(pictures: &[RgbImage], options: &Options) -> Result<()> {
     Ok(())
 }
 
+/// The pictures marked by each peer that can be run; those that a peer refuses are left out.
+pub fn marked(pictures: &[RgbImage]) -> Result<Vec<(&'static str, Vec<RgbImage>)>> {
+    let mut all = Vec::new();
+    for (name, script_name, bits) in PEERS {
+        let mut peer = match Peer::start(script_name)? {
+            Start::Ready(peer) => peer,
+            Start::Missing(reason) => {
+                eprintln!("{name} is skipped: {reason}");
+                continue;
+            }
+        };
+        let folder = tempfile::tempdir()?;
+        let (source, target) = (
+            folder.path().join("source.png"),
+            folder.path().join("target.png"),
+        );
+        let mut marked = Vec::new();
+        for (number, picture) in (0..).zip(pictures) {
+            let word = format!("{:064b}", ours::id(number));
+            picture.save(&source)?;
+            let answer =
+                peer.ask(&json!({ "mark": source, "to": target, "bits": &word[..bits] }))?;
+            if answer["done"] == true {
+                marked.push(image::open(&target)?.into_rgb8());
+            }
+        }
+        all.push((name, marked));
+    }
+    Ok(all)
+}
+
 fn our_column(pictures: &[RgbImage], attacks: &[Attack], options: &Options) -> Result<Column> {
     let options = Options {
         false_alarms: false,
