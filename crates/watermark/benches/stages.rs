@@ -3,6 +3,9 @@
 //! The picture is made here, 1024 x 768, with the spectrum of photographs; `cargo xtask bench` puts
 //! whole readings of a photograph beside the decoding of its file.
 
+// The macros make items without documentation; a bench that cannot run should say so.
+#![allow(missing_docs, clippy::expect_used)]
+
 use std::hint::black_box;
 
 use colophon_watermark::{
@@ -52,6 +55,10 @@ fn whole(criterion: &mut Criterion) {
     });
     criterion.bench_function("detect, undistorted", |b| {
         b.iter(|| detector.detect(black_box(&marked)));
+    });
+    let found = detector.detect(&marked).expect("the mark reads");
+    criterion.bench_function("heat map", |b| {
+        b.iter(|| detector.heat_map(black_box(&marked), &found));
     });
     criterion.bench_function("detect, unmarked", |b| {
         b.iter(|| detector.detect(black_box(&plain)));
