@@ -7,6 +7,7 @@ use anyhow::{Context, Result, bail};
 use colophon_watermark::{Detector, NullStatistics, WatermarkKey, log10_false_positive};
 use image::RgbImage;
 use rayon::prelude::*;
+use sha2::{Digest, Sha256};
 
 use crate::attacks::geometry;
 use crate::negatives::CLASSES;
@@ -15,6 +16,9 @@ use crate::robustness::{Proportion, peers};
 
 /// Half standard deviations at which a class is compared with the normal tail: P(Z >= 4) = 3.17e-5.
 const COMPARED: usize = 8;
+
+/// Events from which a level of the tail is firm enough to fit a normal distribution at.
+const FITTED: u64 = 100;
 
 /// Long side, in pixels, of the pictures that other watermarks mark: some take seconds for one.
 const PEER_SIDE: u32 = 768;
@@ -88,14 +92,11 @@ impl Tally {
         self
     }
 
-    fn of(
-        detector: &Detector,
-        picture: &RgbImage,
-        trials: usize,
-        name: &str,
-        number: u64,
-    ) -> Result<Self> {
+    /// Each picture is looked at with a key of its own: the bound is over the choice of the key.
+    fn of(picture: &RgbImage, trials: usize, name: &str, number: u64) -> Result<Self> {
         let luma = pictures::luma(picture)?;
+        let seed = Sha256::digest(format!("{name} {number}"));
+        let detector = Detector::new([&WatermarkKey::new(seed.into())]);
         let found = detector.detect(&luma);
         if let Some(found) = &found {
             eprintln!("AN ID WAS READ: {name}, picture {number}: {found:?}");
@@ -152,7 +153,6 @@ impl Tally {
 /// A photograph that cannot be read; a peer that breaks off.
 pub fn run(options: &Options) -> Result<()> {
     let photographs = photographs(&options.photos)?;
-    let detector = Detector::new([&WatermarkKey::new([7; 32])]);
     println!(
         "| pictures | n | ids read | poses | standing out | aligned | trials | P(Z >= 4) over normal | highest |"
     );
@@ -165,7 +165,7 @@ pub fn run(options: &Options) -> Result<()> {
             .into_par_iter()
             .map(|number| {
                 let picture = class.picture(number, &photographs)?;
-                Tally::of(&detector, &picture, options.trials, class.name, number)
+                Tally::of(&picture, options.trials, class.name, number)
             })
             .try_reduce(Tally::default, |a, b| Ok(a.plus(&b)))?;
         println!("{}", tally.row(class.name));
@@ -180,9 +180,7 @@ pub fn run(options: &Options) -> Result<()> {
             let tally = marked
                 .par_iter()
                 .enumerate()
-                .map(|(number, picture)| {
-                    Tally::of(&detector, picture, options.trials, name, number as u64)
-                })
+                .map(|(number, picture)| Tally::of(picture, options.trials, name, number as u64))
                 .try_reduce(Tally::default, |a, b| Ok(a.plus(&b)))?;
             println!("{}", tally.row(&format!("marked by {name}")));
             all = all.plus(&tally);
@@ -198,18 +196,51 @@ pub fn run(options: &Options) -> Result<()> {
         "Ids read: {} of {}, at most {high:.1e} (95 %, Wilson).\n",
         all.read, all.pictures
     );
-    println!("| z | measured P(Z >= z) | normal Q(z) | bound 3.18 Q(z) |");
-    println!("| ---: | ---: | ---: | ---: |");
-    for level in (2..all.null.reached.len()).take_while(|&level| all.count(level) > 0) {
+    tail(&all);
+    Ok(())
+}
+
+/// The measured tail beside the normal one, one fitted to it, and the bound.
+fn tail(all: &Tally) {
+    let levels = 2..all.null.reached.len();
+    let Some(last) = levels
+        .clone()
+        .rev()
+        .find(|&level| all.count(level) >= FITTED)
+    else {
+        return;
+    };
+    let spread = fitted_spread(last as f64 / 2.0, all.share(last));
+    println!(
+        "Spread of the normal distribution fitted at z = {:.1}: {spread:.4}.\n",
+        last as f64 / 2.0
+    );
+    println!("| z | measured P(Z >= z) | normal Q(z) | fitted | bound 3.18 Q(z) |");
+    println!("| ---: | ---: | ---: | ---: | ---: |");
+    for level in levels.take_while(|&level| all.count(level) > 0) {
         let z = level as f64 / 2.0;
         println!(
-            "| {z:.1} | {:.2e} | {:.2e} | {:.2e} |",
+            "| {z:.1} | {:.2e} | {:.2e} | {:.2e} | {:.2e} |",
             all.share(level),
             normal_tail(z),
+            normal_tail(z / spread),
             10f64.powf(log10_false_positive(z, 1, 1.0))
         );
     }
-    Ok(())
+}
+
+/// Standard deviation of the centred normal distribution that exceeds `z` with probability `share`.
+fn fitted_spread(z: f64, share: f64) -> f64 {
+    let (mut low, mut high) = (0.5, 2.0);
+    for _ in 0..50 {
+        let middle = 0.5 * (low + high);
+        if normal_tail(z / middle) < share {
+            low = middle;
+        } else {
+            high = middle;
+        }
+    }
+    0.5 * (low + high)
 }
 
 fn photographs(folder: &Path) -> Result<Vec<RgbImage>> {
@@ -240,6 +271,14 @@ mod tests {
     fn the_normal_tail_is_the_tabled_one() {
         for (z, tail) in [(1.0, 0.158_655_25), (5.0, 2.866_515_7e-7)] {
             assert!((normal_tail(z) / tail - 1.0).abs() < 1e-6, "{z}");
+        }
+    }
+
+    #[test]
+    fn the_spread_of_a_normal_tail_is_found() {
+        for spread in [0.9, 1.0, 1.3] {
+            let fitted = fitted_spread(4.0, normal_tail(4.0 / spread));
+            assert!((fitted - spread).abs() < 1e-6, "{fitted}");
         }
     }
 
