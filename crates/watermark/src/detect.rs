@@ -11,7 +11,7 @@ use crate::plane::Plane;
 use crate::residual::{ANALYSIS_SIDE, weighted_residual};
 use crate::search::{PILOT_FLOOR, SCORE, Search};
 use crate::spectrum::Spectrum;
-use crate::sync::{self, Matrix};
+use crate::sync::{self, Matrix, Sought};
 use crate::tile_map::TileMap;
 
 /// A mark that was read.
@@ -123,6 +123,15 @@ impl Pose {
     }
 }
 
+/// Poses at which unmarked pictures are correlated: the eight that stand out most, however little.
+const SOUGHT_WITHOUT: Sought = Sought {
+    shortest: 56.0,
+    steps: 2,
+    held: 60,
+    floor: 0.0,
+    count: 8,
+};
+
 /// What unmarked pictures give.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct NullStatistics {
@@ -173,7 +182,7 @@ impl Detector {
         let side = TileCount::for_picture(luma.width(), luma.height())
             .side(residual.width(), residual.height());
         let as_issued = [[1.0 / side, 0.0], [0.0, 1.0 / side]];
-        let found = sync::find_lattices(&spectrum, 56.0, 2, 8, 0.0);
+        let found = sync::find_lattices(&spectrum, &SOUGHT_WITHOUT);
         let bases = std::iter::once(as_issued).chain(found.iter().map(|lattice| lattice.basis));
         let mut statistics = NullStatistics::default();
         for (number, basis) in bases.enumerate() {

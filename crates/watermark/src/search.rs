@@ -11,20 +11,30 @@ use crate::message::Payload;
 use crate::plane::Plane;
 use crate::residual::{ANALYSIS_SIDE, weighted_residual};
 use crate::spectrum::Spectrum;
-use crate::sync::{Lattice, Matrix, determinant, find_lattices, refined, score};
+use crate::sync::{Lattice, Matrix, Sought, determinant, find_lattices, refined, score};
 use crate::tile_map::TileMap;
 use crate::track::followed;
 
 /// Poses that the bound allows for.
 const POSES: usize = 64;
-/// Tiles sought in the whole picture: the smallest in pixels, and steps of half an octave.
-const SHORTEST: f64 = 28.0;
-const STEPS: usize = 6;
+/// In the whole picture.
+const WHOLE: Sought = Sought {
+    shortest: 28.0,
+    steps: 6,
+    held: 32,
+    floor: SCORE,
+    count: 2,
+};
+/// In a small one, which costs little: mostly a cutting, with few tiles to find them by.
+const SMALL_WHOLE: Sought = Sought {
+    held: 80,
+    count: 8,
+    ..WHOLE
+};
 /// Tiles smaller than this are read at the next larger size.
 const FINE: f64 = 42.0;
-/// Lattices that are read at most, and the least score.
-const LATTICES: usize = 2;
-const CANDIDATE: f32 = 4.5;
+/// Least score of a lattice that is read.
+const CANDIDATE: f32 = 3.5;
 /// Pilot agreement below which no decoding is tried: noise reaches about 5 over all alignments.
 pub(crate) const PILOT_FLOOR: f32 = 4.2;
 /// Standard deviations by which a matched id must be ahead of every other issued id.
@@ -57,30 +67,32 @@ pub(crate) struct Search<'a> {
     levels: [Plane; 2],
 }
 
-/// Windows to look through, in pixels of a level.
+/// Windows to look through, and what is sought in them.
 struct Windows {
+    /// In pixels of a level.
     side: usize,
-    /// Smallest tile sought, and steps of half an octave.
-    shortest: f64,
-    steps: usize,
-    /// Least score at first sight.
-    floor: f32,
+    sought: Sought,
 }
 
 /// About two tiles of a whole picture: perspective and bends are nearly affine there.
 const WINDOWS: Windows = Windows {
     side: 160,
-    shortest: 56.0,
-    steps: 2,
-    floor: 4.5,
+    sought: Sought {
+        shortest: 56.0,
+        steps: 2,
+        held: 32,
+        floor: 4.5,
+        count: 1,
+    },
 };
 
 /// For pictures in pages the shape of a screen.
 const SCREEN_WINDOWS: Windows = Windows {
     side: 320,
-    shortest: 36.0,
-    steps: 2,
-    floor: 4.5,
+    sought: Sought {
+        shortest: 36.0,
+        ..WINDOWS.sought
+    },
 };
 /// Windows of a screen that are looked at.
 const FILLED: usize = 4;
@@ -198,7 +210,8 @@ impl<'a> Search<'a> {
 
     /// One affine map for all of the picture.
     fn anywhere(&self, first: usize, spectrum: &Spectrum) -> Option<Detection> {
-        let found = find_lattices(spectrum, SHORTEST, STEPS, LATTICES, SCORE);
+        let sought = if first == 0 { &SMALL_WHOLE } else { &WHOLE };
+        let found = find_lattices(spectrum, sought);
         let good = found.iter().filter(|found| found.score >= CANDIDATE);
         let whole = |&lattice: &Lattice| Window {
             lattice,
@@ -245,7 +258,7 @@ impl<'a> Search<'a> {
         kind: &Windows,
     ) -> Option<Window> {
         let spectrum = Spectrum::of(&self.levels[level].cropped(corner.0, corner.1, side, side));
-        let found = find_lattices(&spectrum, kind.shortest, kind.steps, 1, kind.floor);
+        let found = find_lattices(&spectrum, &kind.sought);
         found.first().map(|&lattice| Window {
             lattice,
             corner,

@@ -6,7 +6,7 @@ use crate::lattice::Layout;
 use crate::plane::Plane;
 use crate::residual::weighted_residual;
 use crate::spectrum::Spectrum;
-use crate::sync::find_lattices;
+use crate::sync::{Sought, find_lattices};
 use crate::tile_map::TileMap;
 
 /// A power spectrum.
@@ -30,7 +30,14 @@ pub fn spectrum(residual: &Plane) -> Transformed {
 
 /// How many lattices are found with tiles of 56 to 112 pixels.
 pub fn lattices(spectrum: &Transformed) -> usize {
-    find_lattices(&spectrum.0, 56.0, 2, 2, 3.0).len()
+    let sought = Sought {
+        shortest: 56.0,
+        steps: 2,
+        held: 32,
+        floor: 3.0,
+        count: 2,
+    };
+    find_lattices(&spectrum.0, &sought).len()
 }
 
 /// A residual folded onto tiles of 96 pixels.

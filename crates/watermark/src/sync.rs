@@ -13,11 +13,8 @@ use crate::spectrum::Spectrum;
 const HIGHEST: f64 = 0.46;
 /// Peaks of the autocorrelation that are paired.
 const PEAKS: usize = 40;
-/// Best vectors taken with their own perpendicular.
-const SQUARES: usize = 32;
 const CLIMBED: usize = 24;
-/// Pairs whose harmonics are held against the spectrum, and pairs that are refined.
-const HELD: usize = 32;
+/// Lattices that are refined.
 const REFINED: usize = 10;
 /// Heights below this are noise for the least squares.
 const PEAK_FLOOR: f32 = 2.0;
@@ -38,42 +35,51 @@ const STEP: f64 = std::f64::consts::SQRT_2;
 /// Displacements looked at, in the longest tile sought.
 const REACH: f64 = 3.2;
 
-/// The `count` best poses that score at least `floor` at first sight, best first, with a tile of at
-/// least `shortest` pixels and at most `2^(steps / 2)` times as many.
-pub(crate) fn find_lattices(
-    spectrum: &Spectrum,
-    shortest: f64,
-    steps: usize,
-    count: usize,
-    floor: f32,
-) -> Vec<Lattice> {
+/// What is sought in a spectrum, and how hard.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sought {
+    /// Side of the smallest tile in pixels, and steps of half an octave up from it.
+    pub(crate) shortest: f64,
+    pub(crate) steps: usize,
+    /// Pairs of peaks, and as many squares, whose harmonics are held against the spectrum for each
+    /// step.
+    pub(crate) held: usize,
+    /// Least score at first sight.
+    pub(crate) floor: f32,
+    /// Poses wanted.
+    pub(crate) count: usize,
+}
+
+/// The best poses, best first.
+pub(crate) fn find_lattices(spectrum: &Spectrum, sought: &Sought) -> Vec<Lattice> {
     let mut held: Vec<Lattice> = Vec::new();
-    for step in 0..steps {
-        let shortest = shortest * STEP.powi(step as i32);
+    for step in 0..sought.steps {
+        let shortest = sought.shortest * STEP.powi(step as i32);
         held.extend(
-            vectors(spectrum, shortest, STEP * shortest)
+            vectors(spectrum, shortest, STEP * shortest, sought.held)
                 .into_iter()
                 .filter_map(|pair| {
                     let basis = dual(pair)?;
                     let score = score(spectrum, basis);
-                    (score >= floor).then_some(Lattice { basis, score })
+                    (score >= sought.floor).then_some(Lattice { basis, score })
                 }),
         );
     }
-    let mut held = distinct(held, CLIMBED.min(6 * count));
+    let mut held = distinct(held, CLIMBED.min(6 * sought.count));
     for lattice in &mut held {
         *lattice = climbed(spectrum, *lattice, 2);
     }
-    let mut held = distinct(held, REFINED.min(2 * count));
+    let mut held = distinct(held, REFINED.min(2 * sought.count));
     for lattice in &mut held {
         lattice.basis = refined(spectrum, lattice.basis);
         lattice.score = score(spectrum, lattice.basis);
     }
-    distinct(held, count)
+    distinct(held, sought.count)
 }
 
-/// Pairs of vectors, in pixels, that could span a lattice with a tile of the given sides.
-fn vectors(spectrum: &Spectrum, shortest: f64, longest: f64) -> Vec<[Vector; 2]> {
+/// Pairs of vectors, in pixels, that could span a lattice with a tile of the given sides: at most
+/// `count` of peaks and as many of a vector and its perpendicular.
+fn vectors(spectrum: &Spectrum, shortest: f64, longest: f64, count: usize) -> Vec<[Vector; 2]> {
     let low = f64::from(INNER_RADIUS) / longest;
     let high = (outer_radius() / shortest).min(HIGHEST);
     let mut map = Autocorrelation::new(spectrum, low, high, REACH * longest);
@@ -84,8 +90,8 @@ fn vectors(spectrum: &Spectrum, shortest: f64, longest: f64) -> Vec<[Vector; 2]>
     map.standardise(near, far);
     let mut found = pairs(&map, near, far);
     found.sort_by(|a, b| b.1.total_cmp(&a.1));
-    found.truncate(HELD);
-    found.extend(squares(&map, shortest, longest));
+    found.truncate(count);
+    found.extend(squares(&map, shortest, longest, count));
     let pixels = |(x, y): Vector| (x * pitch, y * pitch);
     found
         .into_iter()
@@ -116,7 +122,12 @@ fn pairs(map: &Autocorrelation, near: f64, far: f64) -> Vec<([Vector; 2], f32)> 
 }
 
 /// Vectors that span a square lattice with much support at all its points nearby.
-fn squares(map: &Autocorrelation, shortest: f64, longest: f64) -> Vec<([Vector; 2], f32)> {
+fn squares(
+    map: &Autocorrelation,
+    shortest: f64,
+    longest: f64,
+    count: usize,
+) -> Vec<([Vector; 2], f32)> {
     let reach = longest.ceil() as i32;
     let width = (reach + 1) as usize;
     let mut support = vec![f32::NEG_INFINITY; width * width];
@@ -144,7 +155,7 @@ fn squares(map: &Autocorrelation, shortest: f64, longest: f64) -> Vec<([Vector; 
         }
     }
     found.sort_by(|a, b| b.1.total_cmp(&a.1));
-    found.truncate(SQUARES);
+    found.truncate(count);
     found
 }
 
