@@ -56,7 +56,7 @@ pub use scores::SegmentScores;
 pub use sync::Matrix;
 
 /// Smallest side, in pixels, of a picture that can carry a mark.
-pub const MIN_SIDE: usize = 192;
+pub const MIN_SIDE: usize = 128;
 
 /// Why a mark could not be made.
 #[derive(Debug, Clone, PartialEq, thiserror::Error)]

@@ -206,7 +206,7 @@ fn a_likeness_is_a_weak_sign_and_recovers_nothing() {
         allow_unmarked: true,
         ..request()
     };
-    let small = picture(9, 180, 160);
+    let small = picture(9, 120, 110);
     let issued = place.stamp_with(&png(&small), "a.png", &unmarked).unwrap();
     let report = place.verify(&jpeg(&small, 70));
     assert_eq!(rule(&report), "looks-alike");
