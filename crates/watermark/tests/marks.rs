@@ -253,12 +253,12 @@ fn pictures_that_cannot_carry_a_mark_are_refused() {
     let embedder = Embedder::new(&WatermarkKey::new([7; 32]));
     let options = EmbedOptions::default();
     let small = embedder
-        .mark(&picture(150, 400, 5), ID, &options)
+        .mark(&picture(120, 400, 5), ID, &options)
         .unwrap_err();
     assert_eq!(
         small,
         WatermarkError::TooSmall {
-            width: 150,
+            width: 120,
             height: 400
         }
     );
