@@ -156,12 +156,16 @@ fn print_edited(maps: &[Judged]) {
     }
     let edited = maps.iter().filter(|map| map.edit.is_some());
     let outside = share(edited.clone(), Place::Outside, CellClass::Silent);
+    let inside = share(edited.clone(), Place::Inside, CellClass::Reads);
     println!(
-        "\n{} edited pictures, {} of them not read; outside of the edits {} of {} cells are silent.",
+        "\n{} edited pictures, {} of them not read; outside of the edits {} of {} cells are silent, \
+         inside {} of {} read.",
         edited.clone().count(),
         edited.filter(|map| map.map.is_none()).count(),
         outside.hits,
-        outside.count
+        outside.count,
+        inside.hits,
+        inside.count
     );
 }
 

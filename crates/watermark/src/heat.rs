@@ -13,18 +13,15 @@ use crate::track::followed;
 
 /// Agreement of a cell alone, in standard deviations, from which it reads.
 const READS: f32 = 4.0;
-/// Agreement from which a cell takes part in what is read around it.
-const TAKES_PART: f32 = 1.0;
-/// Agreement below which a cell may be silent, alone and with the cells around it.
+/// Agreement below which a cell may be silent, and takes no part in what is read around it.
 const QUIET: f32 = 2.0;
+/// The same of a cell with the cells around it.
 const QUIET_AROUND: f32 = 3.0;
 /// Agreement that must have been expected of a silent cell, alone or with those around it.
 const EXPECTED: f32 = 5.0;
 const EXPECTED_AROUND: f32 = 8.0;
 /// Share of that expectation which is enough next to silent cells.
 const ENOUGH_BESIDE: f32 = 0.45;
-/// Agreement that the model alone expects of a cell beyond which its being quiet is no reading.
-const CONTRADICTS: f32 = 6.0;
 /// Cells are alike whose spreads differ by less than this factor.
 const ALIKE: f32 = 2.0;
 /// Cells of less expected agreement say nothing about the model.
@@ -201,8 +198,7 @@ fn classified(found: &Cells) -> Vec<Cell> {
 
 /// Whether a cell too weak to read alone belongs to a neighbourhood that reads.
 fn reads_with_others(cell: &CellEvidence) -> bool {
-    let contradicts = cell.alone.agreement < QUIET && cell.alone.expected > CONTRADICTS;
-    cell.around.agreement >= BELIEVED && cell.alone.agreement >= TAKES_PART && !contradicts
+    cell.around.agreement >= BELIEVED && cell.alone.agreement >= QUIET
 }
 
 fn suspicion(alone: &[Evidence], around: &[Evidence], index: usize) -> Suspicion {
