@@ -30,6 +30,10 @@ cargo xtask robustness --photos DIR what the mark survives, over the pictures of
     --marked-only      do not look for false alarms in unmarked pictures
     --plot FOLDER      curves over quality, angle, scale and area
     --json FILE, --markdown FILE
+    --autoencoder PATH round trips through a learned autoencoder; PATH_encoder.pth and PATH_decoder.pth are two
+                       checkpoints of https://github.com/madebyollin/taesd, as in taesd/taef2;
+                       needs python3 with numpy, onnx and onnxruntime
+    --issued N         look up marks too weak to be read among N other issued ids
     --peers            other watermarks beside ours; 8 pictures of 768 pixels unless said otherwise
 cargo xtask security --photos DIR [--limit N]
                                     what averaging, notching, collusion, copying and second marks achieve

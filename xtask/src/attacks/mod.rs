@@ -14,20 +14,28 @@ pub mod raster;
 mod table;
 pub mod tone;
 
+use std::borrow::Cow;
+
 use anyhow::Result;
 use image::RgbImage;
+
+/// Group of the attacks that make the whole picture anew, every pixel in its place.
+pub const REGENERATION: &str = "regeneration";
 
 /// One named thing that may happen to a picture.
 pub struct Attack {
     /// Name in the table.
-    pub name: &'static str,
+    pub name: Cow<'static, str>,
     /// What kind of attack it is.
     pub group: &'static str,
     /// The rate of exact recovery that we aim at, 0 to 1; `None` where it is only reported.
     pub goal: Option<f64>,
     /// The transformation of a picture and its number in the folder.
-    pub apply: fn(&RgbImage, u64) -> Result<RgbImage>,
+    pub apply: Box<Transformation>,
 }
+
+/// A picture and its number to what becomes of it.
+pub type Transformation = dyn Fn(&RgbImage, u64) -> Result<RgbImage> + Send + Sync;
 
 /// Name, goal, transformation.
 type Row = (
@@ -40,10 +48,10 @@ type Row = (
 pub fn all() -> impl Iterator<Item = Attack> {
     table::GROUPS.iter().flat_map(|(group, rows)| {
         rows.iter().map(|&(name, goal, apply)| Attack {
-            name,
+            name: name.into(),
             group,
             goal,
-            apply,
+            apply: Box::new(apply),
         })
     })
 }

@@ -18,7 +18,7 @@ pub const GROUPS: &[(&str, &[Row])] = &[
     ("overlay", OVERLAY),
     ("chain", CHAIN),
     ("combination", COMBINATION),
-    ("regeneration", REGENERATION),
+    (super::REGENERATION, REGENERATION),
 ];
 
 const CODEC: &[Row] = &[

@@ -8,10 +8,10 @@ use image::RgbImage;
 use rayon::prelude::*;
 
 use super::options::Options;
-use super::ours::{self, Ours};
+use super::ours::{self, Answer, Ours};
 use super::statistics::Proportion;
-use crate::attacks::{Attack, geometry};
-use crate::metrics::Quality;
+use crate::attacks::{Attack, REGENERATION, geometry};
+use crate::metrics::{Quality, psnr};
 use crate::pictures;
 
 /// What became of one picture.
@@ -29,8 +29,14 @@ pub struct Outcome {
 pub struct Reading {
     /// Whether it was the id that was written.
     pub right: bool,
-    /// Whether it was another id.
+    /// Whether it was too weak to be read and matched among the issued ids.
+    pub matched: bool,
+    /// Whether another id was read or matched.
     pub wrong: bool,
+    /// Correlation with the answer in standard deviations.
+    pub correlation: Option<f64>,
+    /// PSNR in dB of the attacked picture against the marked one, of a regeneration.
+    pub psnr: Option<f64>,
     /// Milliseconds that the detector took.
     pub ms: f64,
     /// Whether an id was read from the unmarked picture after the same attack, and the
@@ -58,7 +64,7 @@ pub fn run(
     attacks: &[Attack],
     options: &Options,
 ) -> Result<Vec<Option<Outcome>>> {
-    let ours = Ours::new(options.strength);
+    let ours = Ours::new(options, pictures.len());
     let done = AtomicUsize::new(0);
     pictures
         .par_iter()
@@ -89,19 +95,19 @@ fn one(
     let readings = attacks
         .iter()
         .map(|attack| {
-            let (found, ms) = ours.read(&(attack.apply)(&marked, number)?)?;
+            let attacked = (attack.apply)(&marked, number)?;
+            let answer = ours.read(&attacked)?;
             let unmarked = if false_alarms {
-                let (alarm, ms) = ours.read(&(attack.apply)(picture, number)?)?;
-                Some((alarm.is_some(), ms))
+                let alarm = ours.read(&(attack.apply)(picture, number)?)?;
+                Some((alarm.correlation.is_some(), alarm.ms))
             } else {
                 None
             };
-            let right = found == Some(id);
+            let regenerated = attack.group == REGENERATION;
             Ok(Reading {
-                right,
-                wrong: found.is_some() && !right,
-                ms,
+                psnr: regenerated.then(|| psnr(&marked, &attacked)),
                 unmarked,
+                ..Reading::of(id, &answer)
             })
         })
         .collect::<Result<_>>()?;
@@ -112,6 +118,22 @@ fn one(
     }))
 }
 
+impl Reading {
+    /// What an answer says of a picture that was given an id.
+    fn of(id: u64, answer: &Answer) -> Self {
+        let (right, matched) = (answer.read == Some(id), answer.matched == Some(id));
+        Self {
+            right,
+            matched,
+            wrong: answer.correlation.is_some() && !right && !matched,
+            correlation: answer.correlation,
+            psnr: None,
+            ms: answer.ms,
+            unmarked: None,
+        }
+    }
+}
+
 /// The share of the pictures whose id is read after an attack, refused ones counted as misses:
 /// how many, of how many.
 pub fn hits(
@@ -119,7 +141,7 @@ pub fn hits(
     options: &Options,
     attack: impl Fn(&RgbImage, u64) -> Result<RgbImage> + Sync,
 ) -> Result<Proportion> {
-    let ours = Ours::new(options.strength);
+    let ours = Ours::new(options, pictures.len());
     let read: Vec<bool> = pictures
         .par_iter()
         .enumerate()
@@ -128,11 +150,35 @@ pub fn hits(
             let Some(marked) = ours.marked(picture, id)? else {
                 return Ok(false);
             };
-            Ok(ours.read(&attack(&marked, number)?)?.0 == Some(id))
+            Ok(ours.read(&attack(&marked, number)?)?.read == Some(id))
         })
         .collect::<Result<_>>()?;
     Ok(Proportion {
         hits: read.iter().filter(|r| **r).count(),
         count: read.len(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_is_read_or_matched_or_wrong() {
+        let answer = |read, matched| Answer {
+            read,
+            matched,
+            correlation: read.or(matched).map(|_| 12.5),
+            ms: 3.0,
+        };
+        let of = |read, matched| {
+            let reading = Reading::of(7, &answer(read, matched));
+            (reading.right, reading.matched, reading.wrong)
+        };
+        assert_eq!(of(Some(7), None), (true, false, false));
+        assert_eq!(of(None, Some(7)), (false, true, false));
+        assert_eq!(of(Some(8), None), (false, false, true));
+        assert_eq!(of(None, Some(8)), (false, false, true));
+        assert_eq!(of(None, None), (false, false, false));
+    }
 }

@@ -33,6 +33,11 @@ pub struct Options {
     pub false_alarms: bool,
     /// Whether the other watermarks that can be run are measured beside ours.
     pub peers: bool,
+    /// Path of an autoencoder's checkpoints up to `_encoder.pth` and `_decoder.pth`.
+    pub autoencoder: Option<PathBuf>,
+    /// So many ids, besides those of the pictures, among which marks too weak to be read are
+    /// looked up; `None` looks nothing up.
+    pub issued: Option<usize>,
     /// Folder for the curves.
     pub plot: Option<PathBuf>,
     /// File for every figure.
@@ -63,6 +68,8 @@ impl Options {
                 "--limit" => options.limit = Some(number(value()?)?),
                 "--marked-only" => options.false_alarms = false,
                 "--peers" => options.peers = true,
+                "--autoencoder" => options.autoencoder = Some(value()?.into()),
+                "--issued" => options.issued = Some(number(value()?)?),
                 "--plot" => options.plot = Some(value()?.into()),
                 "--json" => options.json = Some(value()?.into()),
                 "--markdown" => options.markdown = Some(value()?.into()),
@@ -119,12 +126,21 @@ mod tests {
             "--strength",
             "strong",
             "--peers",
+            "--autoencoder",
+            "taesd/taef2",
+            "--issued",
+            "9",
         ];
         let options = Options::parse(&words).unwrap();
         assert_eq!(
             (options.size, options.strength, options.peers),
             (Some(768), Strength::Strong, true)
         );
+        assert_eq!(
+            (options.autoencoder, options.issued),
+            (Some("taesd/taef2".into()), Some(9))
+        );
+        let options = Options::parse(&words[..8]).unwrap();
         assert!(options.wants("codec", "JPEG 50") && !options.wants("codec", "WebP 50"));
         assert!(options.false_alarms);
     }

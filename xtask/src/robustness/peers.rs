@@ -1,20 +1,19 @@
 //! Other watermarks that can be run, under our attacks, beside ours.
 
-use std::io::{BufRead, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::time::Instant;
 
-use anyhow::{Context, Result, bail};
+use anyhow::Result;
 use image::RgbImage;
 use rayon::prelude::*;
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::measure;
 use super::options::Options;
 use super::ours;
+use super::script::{Script, Start};
 use super::statistics::{Proportion, Sorted};
-use crate::attacks::{self, Attack};
+use crate::attacks::Attack;
 use crate::metrics::psnr;
 
 const SCRIPT: &str = include_str!("../../peers/peers.py");
@@ -72,21 +71,21 @@ struct Column {
     recovered: Vec<Proportion>,
 }
 
+/// Whether the comparison shows an attack unless others are asked for.
+pub fn shows(attack: &Attack) -> bool {
+    SHOWN.contains(&format!("{}: {}", attack.group, attack.name).as_str())
+}
+
 /// Prints the comparison over the pictures.
-pub fn run(pictures: &[RgbImage], options: &Options) -> Result<()> {
-    let wanted = |a: &Attack| match options.only {
-        Some(_) => options.wants(a.group, a.name),
-        None => SHOWN.contains(&format!("{}: {}", a.group, a.name).as_str()),
-    };
-    let attacks: Vec<Attack> = attacks::all().filter(wanted).collect();
-    let mut columns = vec![our_column(pictures, &attacks, options)?];
+pub fn run(pictures: &[RgbImage], attacks: &[Attack], options: &Options) -> Result<()> {
+    let mut columns = vec![our_column(pictures, attacks, options)?];
     let found: Vec<Option<Column>> = PEERS
         .par_iter()
         .map(|&(name, script_name, bits)| {
             let folder = tempfile::tempdir()?;
-            match Peer::start(script_name)? {
+            match Script::start(SCRIPT, script_name)? {
                 Start::Ready(peer) => {
-                    peer_column(name, bits, peer, pictures, &attacks, folder.path()).map(Some)
+                    peer_column(name, bits, peer, pictures, attacks, folder.path()).map(Some)
                 }
                 Start::Missing(reason) => {
                     eprintln!(
@@ -98,7 +97,7 @@ pub fn run(pictures: &[RgbImage], options: &Options) -> Result<()> {
         })
         .collect::<Result<_>>()?;
     columns.extend(found.into_iter().flatten());
-    println!("{}", table(&attacks, &columns, pictures.len()));
+    println!("{}", table(attacks, &columns, pictures.len()));
     Ok(())
 }
 
@@ -106,7 +105,7 @@ pub fn run(pictures: &[RgbImage], options: &Options) -> Result<()> {
 pub fn marked(pictures: &[RgbImage]) -> Result<Vec<(&'static str, Vec<RgbImage>)>> {
     let mut all = Vec::new();
     for (name, script_name, bits) in PEERS {
-        let mut peer = match Peer::start(script_name)? {
+        let mut peer = match Script::start(SCRIPT, script_name)? {
             Start::Ready(peer) => peer,
             Start::Missing(reason) => {
                 eprintln!("{name} is skipped: {reason}");
@@ -163,7 +162,7 @@ fn our_column(pictures: &[RgbImage], attacks: &[Attack], options: &Options) -> R
 fn peer_column(
     name: &str,
     bits: usize,
-    mut peer: Peer,
+    mut peer: Script,
     pictures: &[RgbImage],
     attacks: &[Attack],
     folder: &Path,
@@ -237,64 +236,4 @@ fn table(attacks: &[Attack], columns: &[Column], pictures: usize) -> String {
         each(&|c| format!("**{:.1} %**", 100.0 * mean(c))),
     );
     text
-}
-
-/// The script running for one peer.
-struct Peer {
-    child: Child,
-    requests: ChildStdin,
-    answers: BufReader<ChildStdout>,
-}
-
-enum Start {
-    Ready(Peer),
-    Missing(String),
-}
-
-impl Peer {
-    fn start(name: &str) -> Result<Start> {
-        let spawned = Command::new("python3")
-            .args(["-c", SCRIPT, name])
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::null())
-            .spawn();
-        let mut child = match spawned {
-            Ok(child) => child,
-            Err(error) => return Ok(Start::Missing(format!("python3 does not start: {error}"))),
-        };
-        let requests = child.stdin.take().context("no pipe to the script")?;
-        let answers = child.stdout.take().context("no pipe from the script")?;
-        let mut peer = Self {
-            child,
-            requests,
-            answers: BufReader::new(answers),
-        };
-        let greeting = peer.answer()?;
-        Ok(match greeting["missing"].as_str() {
-            Some(reason) => Start::Missing(reason.into()),
-            None => Start::Ready(peer),
-        })
-    }
-
-    fn ask(&mut self, request: &Value) -> Result<Value> {
-        writeln!(self.requests, "{request}")?;
-        self.answer()
-    }
-
-    fn answer(&mut self) -> Result<Value> {
-        let mut line = String::new();
-        if self.answers.read_line(&mut line)? == 0 {
-            bail!("the script ended: {}", self.child.wait()?);
-        }
-        Ok(serde_json::from_str(&line)?)
-    }
-}
-
-impl Drop for Peer {
-    fn drop(&mut self) {
-        // It may have ended by itself; then there is nothing to stop.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
 }

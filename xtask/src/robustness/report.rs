@@ -14,12 +14,20 @@ pub struct Report<'a> {
     pub attacks: &'a [Attack],
     /// What became of them.
     pub outcomes: &'a [Option<Outcome>],
+    /// Besides the pictures' own, so many ids among which weak marks were looked up.
+    pub issued: Option<usize>,
 }
 
 impl Report<'_> {
     /// Head figures, groups, attacks.
     pub fn markdown(&self) -> String {
-        [self.head(), self.group_table(), self.attack_table()].join("\n")
+        [
+            self.head(),
+            self.group_table(),
+            self.attack_table(),
+            self.regeneration_table(),
+        ]
+        .join("\n")
     }
 
     fn marked(&self) -> impl Iterator<Item = &Outcome> {
@@ -36,6 +44,16 @@ impl Report<'_> {
         Proportion {
             hits,
             count: self.outcomes.len(),
+        }
+    }
+
+    /// As [`Self::recovered`], with the ids that the ledger matched.
+    fn found(&self, attack: usize) -> Proportion {
+        let matched = self.readings(attack).filter(|r| r.matched).count();
+        let read = self.recovered(attack);
+        Proportion {
+            hits: read.hits + matched,
+            ..read
         }
     }
 
@@ -137,12 +155,14 @@ impl Report<'_> {
     }
 
     fn attack_table(&self) -> String {
-        let mut text = String::from(
-            "| group | attack | exact id | 95 % interval | goal | |\n| --- | --- | ---: | ---: | ---: | --- |\n",
-        );
+        let mut text = String::from("| group | attack | exact id | 95 % interval | goal | |");
+        let mut line = String::from("| --- | --- | ---: | ---: | ---: | --- |");
+        if let Some(issued) = self.issued {
+            let _ = write!(text, " or matched among {issued} others | 95 % interval |");
+            line += " ---: | ---: |";
+        }
+        let _ = writeln!(text, "\n{line}");
         for (number, attack) in self.attacks.iter().enumerate() {
-            let recovered = self.recovered(number);
-            let (low, high) = recovered.interval();
             let goal = attack
                 .goal
                 .map_or("-".to_owned(), |g| format!("{:.0} %", 100.0 * g));
@@ -151,15 +171,39 @@ impl Report<'_> {
                 Some(false) => "✗",
                 None => "",
             };
+            let read = share(self.recovered(number));
+            let _ = write!(
+                text,
+                "| {} | {} | {read} | {goal} | {verdict} |",
+                attack.group, attack.name
+            );
+            if self.issued.is_some() {
+                let _ = write!(text, " {} |", share(self.found(number)));
+            }
+            text.push('\n');
+        }
+        text
+    }
+
+    /// How much regenerations change; nothing if there are none.
+    fn regeneration_table(&self) -> String {
+        let mut text = String::new();
+        for (number, attack) in self.attacks.iter().enumerate() {
+            let values: Sorted = self.readings(number).filter_map(|r| r.psnr).collect();
+            if values.median().is_nan() {
+                continue;
+            }
+            if text.is_empty() {
+                text += "| PSNR of the regeneration, dB | least | median | mean |\n\
+                         | --- | ---: | ---: | ---: |\n";
+            }
             let _ = writeln!(
                 text,
-                "| {} | {} | {}/{} | {:.0} to {:.0} % | {goal} | {verdict} |",
-                attack.group,
+                "| {} | {:.1} | {:.1} | {:.1} |",
                 attack.name,
-                recovered.hits,
-                recovered.count,
-                100.0 * low,
-                100.0 * high
+                values.least(),
+                values.median(),
+                values.mean()
             );
         }
         text
@@ -179,11 +223,14 @@ impl Report<'_> {
                     "hits": recovered.hits,
                     "count": recovered.count,
                     "interval": recovered.interval(),
+                    "found": self.found(number).hits,
                     "wrong": self.readings(number).filter(|r| r.wrong).count(),
                     "false_alarms": self.alarms(&[number]).hits,
                     "read": self.outcomes.iter()
                         .map(|o| o.as_ref().is_some_and(|o| o.readings[number].right))
                         .collect::<Vec<_>>(),
+                    "correlations": self.readings(number).map(|r| r.correlation).collect::<Vec<_>>(),
+                    "psnr": self.readings(number).filter_map(|r| r.psnr).collect::<Vec<_>>(),
                     "detect_ms": self.readings(number).map(|r| r.ms).collect::<Sorted>().median(),
                 })
             })
@@ -201,6 +248,18 @@ impl Report<'_> {
             .collect();
         json!({ "mean_recovery": self.mean_rate(&all), "attacks": attacks, "pictures": pictures })
     }
+}
+
+/// Hits, trials and interval as two cells.
+fn share(proportion: Proportion) -> String {
+    let (low, high) = proportion.interval();
+    format!(
+        "{}/{} | {:.0} to {:.0} %",
+        proportion.hits,
+        proportion.count,
+        100.0 * low,
+        100.0 * high
+    )
 }
 
 /// Median and 99th percentile of milliseconds, if any were measured.
@@ -231,7 +290,10 @@ mod tests {
     fn outcome(right: [bool; 2]) -> Outcome {
         let reading = |right: bool| Reading {
             right,
+            matched: false,
             wrong: !right,
+            correlation: Some(20.0),
+            psnr: None,
             ms: 5.0,
             unmarked: Some((false, 9.0)),
         };
@@ -249,7 +311,7 @@ mod tests {
     #[test]
     fn refused_pictures_are_misses_and_goals_are_judged() {
         let attacks: Vec<Attack> = attacks::all()
-            .filter(|a| ["JPEG 50", "AVIF 35"].contains(&a.name))
+            .filter(|a| ["JPEG 50", "AVIF 35"].contains(&a.name.as_ref()))
             .collect();
         let outcomes = [
             Some(outcome([true, true])),
@@ -260,6 +322,7 @@ mod tests {
         let report = Report {
             attacks: &attacks,
             outcomes: &outcomes,
+            issued: None,
         };
         let text = report.markdown();
         assert!(text.contains("4 pictures, 1 refused"), "{text}");
@@ -287,9 +350,38 @@ mod tests {
         let text = Report {
             attacks: &attacks,
             outcomes: &outcomes,
+            issued: None,
         }
         .markdown();
         assert!(text.contains("Wrong ids: 1."), "{text}");
         assert!(text.contains("after the same attacks: 1 of 2."), "{text}");
+    }
+
+    #[test]
+    fn what_the_ledger_matched_and_what_a_regeneration_changed_is_shown() {
+        let attacks: Vec<Attack> = attacks::all()
+            .filter(|a| a.name == "none" || a.group == attacks::REGENERATION)
+            .collect();
+        let mut weak = outcome([true, false]);
+        weak.readings[1].wrong = false;
+        weak.readings[1].matched = true;
+        weak.readings[1].psnr = Some(31.25);
+        let outcomes = [Some(weak)];
+        let report = |issued| Report {
+            attacks: &attacks,
+            outcomes: &outcomes,
+            issued,
+        };
+        let text = report(Some(1000)).markdown();
+        for row in [
+            "or matched among 1000 others | 95 % interval |\n",
+            "| 0/1 | 0 to 79 % | - |  | 1/1 | 21 to 100 % |\n",
+            "| proxy: 0.5x, non-local means, back | 31.2 | 31.2 | 31.2 |\n",
+        ] {
+            assert!(text.contains(row), "{text}");
+        }
+        assert!(text.contains("Wrong ids: 0."), "{text}");
+        assert!(!report(None).markdown().contains("matched"));
+        assert_eq!(report(None).json()["attacks"][1]["found"], 1);
     }
 }
