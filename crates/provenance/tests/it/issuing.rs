@@ -116,7 +116,7 @@ fn a_jpeg_keeps_its_quality_or_rises_until_it_is_close() {
 #[test]
 fn a_picture_that_cannot_carry_a_mark_is_refused_or_issued_with_the_reason() {
     let place = Place::new();
-    let small = png(&picture(1, 150, 150));
+    let small = png(&picture(1, 120, 120));
     // As for a picture in which no mark would survive.
     let demanding = StampRequest {
         embed: Some(EmbedOptions {
