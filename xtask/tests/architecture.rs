@@ -26,10 +26,11 @@ const OWNERS: [(&str, &str); 5] = [
 ];
 
 /// Which of ours each of ours may depend on.
-const ARROWS: [(&str, &[&str]); 11] = [
+const ARROWS: [(&str, &[&str]); 12] = [
     ("colophon-imaging", &[]),
     ("colophon-watermark", &[]),
     ("colophon-fingerprint", &[]),
+    ("colophon-diffusion", &[]),
     ("colophon-tlog", &[]),
     ("colophon-keys", &[]),
     ("colophon-manifest", &[]),
