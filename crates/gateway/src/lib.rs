@@ -1,0 +1,36 @@
+//! A client of OpenAI-compatible images servers: vLLM-Omni, SGLang-Diffusion, LocalAI,
+//! stable-diffusion.cpp's server, OpenAI. Pictures are made there, provenance stays here.
+//!
+//! [`Client::generate`] sends one `POST {base}/v1/images/generations`, fetches what comes back as
+//! addresses, and returns whole files whose headers were read. It blocks; no runtime leaks out. The
+//! backend is not trusted: every count of bytes has a limit that holds while reading, and picture
+//! addresses are followed only where `docs/gateway.md` says.
+//!
+//! ```no_run
+//! use colophon_gateway::{Backend, Client, ImagesRequest};
+//!
+//! # fn main() -> Result<(), colophon_gateway::GatewayError> {
+//! let client = Client::new(Backend::new("http://127.0.0.1:8000"))?;
+//! let answer = client.generate(&ImagesRequest::new("a red fox", 512, 512), &|| false)?;
+//! println!("{} in {:?}", answer.pictures[0].media_type, answer.elapsed);
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod backend;
+mod dialect;
+mod error;
+mod request;
+mod secret;
+mod server_error;
+
+pub use answer::{Answer, Deviation, MediaType, ReturnedPicture};
+pub use backend::{Backend, MAX_RETRIES};
+pub use dialect::Dialect;
+pub use error::GatewayError;
+pub use request::{
+    ImagesRequest, MAX_COUNT, MAX_GUIDANCE, MAX_PROMPT_CHARS, MAX_SIDE, MAX_STEPS, ResponseFormat,
+};
+pub use secret::Secret;
+pub use server_error::ServerError;
