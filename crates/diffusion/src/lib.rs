@@ -27,6 +27,7 @@ mod request;
 mod sampler;
 pub mod schedule;
 pub mod solver;
+pub mod weights;
 
 pub use device::{Backend, Compute, DevicePreference, Precision};
 pub use error::DiffusionError;

@@ -1,0 +1,178 @@
+//! Header of a safetensors file: eight bytes of length, little-endian, then JSON, then the data.
+
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{MapAccess, Visitor};
+
+use super::decode::StoredType;
+use super::source::Source;
+use crate::error::DiffusionError;
+
+/// Most bytes of a header that are read; the format's own library has the same limit.
+pub const MAX_HEADER_BYTES: u64 = 100_000_000;
+
+/// Bytes of the length in front.
+const PREFIX: u64 = 8;
+
+/// One tensor as the header tells it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) stored: StoredType,
+    pub(super) shape: Vec<usize>,
+    /// First byte, from the end of the header.
+    pub(super) start: u64,
+    /// The byte after the last.
+    pub(super) end: u64,
+}
+
+#[derive(Debug)]
+pub(super) struct Header {
+    /// Offset of the first byte after the header.
+    pub(super) base: u64,
+    pub(super) tensors: Vec<(String, Entry)>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    dtype: String,
+    shape: Vec<usize>,
+    data_offsets: [u64; 2],
+}
+
+/// The header's members in their order, so that a name that comes twice is seen.
+struct Members(Vec<(String, Raw)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Collect;
+
+        impl<'de> Visitor<'de> for Collect {
+            type Value = Members;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object of tensors")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(name) = map.next_key::<String>()? {
+                    if name == "__metadata__" {
+                        map.next_value::<serde::de::IgnoredAny>()?;
+                    } else {
+                        members.push((name, map.next_value()?));
+                    }
+                }
+                Ok(Members(members))
+            }
+        }
+
+        deserializer.deserialize_map(Collect)
+    }
+}
+
+/// Reads and checks the header of a file.
+pub(super) fn read(source: &Source) -> Result<Header, DiffusionError> {
+    if source.length() < PREFIX {
+        return Err(source.truncated(PREFIX));
+    }
+    let mut prefix = [0; PREFIX as usize];
+    prefix.copy_from_slice(&source.read(0, PREFIX as usize)?);
+    let length = u64::from_le_bytes(prefix);
+    if length > MAX_HEADER_BYTES {
+        return Err(DiffusionError::WeightsHeaderTooLong {
+            file: source.name().to_owned(),
+            found: length,
+            allowed: MAX_HEADER_BYTES,
+        });
+    }
+    let base = PREFIX + length;
+    if base > source.length() {
+        return Err(source.truncated(base));
+    }
+    let json = source.read(PREFIX, length as usize)?;
+    let Members(members) =
+        serde_json::from_slice(&json).map_err(|error| source.invalid(error.to_string()))?;
+    let mut tensors = Vec::with_capacity(members.len());
+    for (name, raw) in members {
+        let entry = check(raw).map_err(|reason| source.invalid(format!("{name} {reason}")))?;
+        tensors.push((name, entry));
+    }
+    check_names(source, &tensors)?;
+    check_ranges(source, base, &tensors)?;
+    Ok(Header { base, tensors })
+}
+
+/// Length of the data against shape and type.
+fn check(raw: Raw) -> Result<Entry, String> {
+    let [start, end] = raw.data_offsets;
+    let stored = StoredType::new(&raw.dtype);
+    let Some(length) = end.checked_sub(start) else {
+        return Err(format!("ends at {end}, before its start at {start}"));
+    };
+    let values = raw
+        .shape
+        .iter()
+        .try_fold(1_u64, |product, axis| product.checked_mul(*axis as u64));
+    let Some(values) = values else {
+        return Err(format!("has the impossible shape {:?}", raw.shape));
+    };
+    if let Some(width) = stored.bytes()
+        && values.checked_mul(width) != Some(length)
+    {
+        return Err(format!(
+            "has {length} bytes, not those of shape {:?} in {}",
+            raw.shape, raw.dtype
+        ));
+    }
+    Ok(Entry {
+        stored,
+        shape: raw.shape,
+        start,
+        end,
+    })
+}
+
+fn check_names(source: &Source, tensors: &[(String, Entry)]) -> Result<(), DiffusionError> {
+    let mut names: Vec<&str> = tensors.iter().map(|(name, _)| name.as_str()).collect();
+    names.sort_unstable();
+    match names.windows(2).find(|pair| pair[0] == pair[1]) {
+        Some(pair) => Err(DiffusionError::TensorDuplicate {
+            tensor: pair[0].to_owned(),
+            first: source.name().to_owned(),
+            second: source.name().to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// The data must be covered without gaps and overlaps, as the format demands.
+fn check_ranges(
+    source: &Source,
+    base: u64,
+    tensors: &[(String, Entry)],
+) -> Result<(), DiffusionError> {
+    let mut ranges: Vec<(u64, u64, &str)> = tensors
+        .iter()
+        .map(|(name, entry)| (entry.start, entry.end, name.as_str()))
+        .collect();
+    ranges.sort_unstable();
+    let mut covered = 0;
+    for (start, end, name) in ranges {
+        if start != covered {
+            let reason = format!("{name} starts at byte {start}, not at {covered}");
+            return Err(source.invalid(reason));
+        }
+        covered = end;
+    }
+    let expected = base.checked_add(covered);
+    match expected {
+        Some(expected) if expected == source.length() => Ok(()),
+        Some(expected) if expected < source.length() => {
+            let surplus = source.length() - expected;
+            Err(source.invalid(format!("{surplus} bytes follow the last tensor")))
+        }
+        _ => Err(source.truncated(expected.unwrap_or(u64::MAX))),
+    }
+}
