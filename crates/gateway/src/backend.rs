@@ -65,7 +65,7 @@ impl Backend {
             url,
             api_key: None,
             connect_timeout: Duration::from_secs(10),
-            timeout: Duration::from_secs(600),
+            timeout: Duration::from_mins(10),
             retries: 2,
             first_wait: Duration::from_millis(500),
             max_response_bytes: 256 << 20,
@@ -122,7 +122,6 @@ impl Backend {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
     use super::*;
 
@@ -142,7 +141,9 @@ mod tests {
             );
             assert_eq!(base.as_str(), "http://127.0.0.1:8000/");
         }
-        let (endpoint, base) = Backend::new("https://gpu.example/sd/v1").addresses().unwrap();
+        let (endpoint, base) = Backend::new("https://gpu.example/sd/v1")
+            .addresses()
+            .unwrap();
         assert_eq!(
             endpoint.as_str(),
             "https://gpu.example/sd/v1/images/generations"

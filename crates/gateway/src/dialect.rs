@@ -67,7 +67,10 @@ impl Dialect {
         };
         put("prompt", json!(self.prompt(request)?));
         put("n", json!(request.count));
-        put("size", json!(format!("{}x{}", request.width, request.height)));
+        put(
+            "size",
+            json!(format!("{}x{}", request.width, request.height)),
+        );
         if let Some(model) = &request.model {
             put("model", json!(model));
         }
@@ -140,13 +143,19 @@ impl Dialect {
         negative: Option<&str>,
     ) -> Result<String, GatewayError> {
         if request.prompt.contains('|') || negative.is_some_and(|text| text.contains('|')) {
-            return Err(self.lacks("`|` in a prompt", "it parts prompt and negative prompt there"));
+            return Err(self.lacks(
+                "`|` in a prompt",
+                "it parts prompt and negative prompt there",
+            ));
         }
         if request.seed.is_some_and(|seed| seed > i32::MAX as u64) {
             return Err(self.lacks("this seed", "it takes 0 to 2147483647"));
         }
         if request.guidance.is_some() || request.true_cfg.is_some() {
-            return Err(self.lacks("guidance", "set cfg_scale in the model's configuration there"));
+            return Err(self.lacks(
+                "guidance",
+                "set cfg_scale in the model's configuration there",
+            ));
         }
         Ok(match negative {
             Some(negative) => format!("{}|{negative}", request.prompt),
@@ -236,7 +245,6 @@ impl FromStr for Dialect {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
     use super::*;
 
@@ -311,7 +319,10 @@ mod tests {
             let mut request = ImagesRequest::new("a fox", 64, 64);
             change(&mut request);
             assert!(
-                matches!(dialect.body(&request), Err(GatewayError::Unsupported { .. })),
+                matches!(
+                    dialect.body(&request),
+                    Err(GatewayError::Unsupported { .. })
+                ),
                 "{dialect}: {request:?}"
             );
         }

@@ -113,7 +113,9 @@ pub enum GatewayError {
         reason: String,
     },
     /// Something answers, but not in HTTP/1.1.
-    #[error("{host} does not answer as an HTTP server ({reason}); check port and scheme of the URL")]
+    #[error(
+        "{host} does not answer as an HTTP server ({reason}); check port and scheme of the URL"
+    )]
     NotHttp {
         /// Host and port.
         host: String,
@@ -138,7 +140,7 @@ pub enum GatewayError {
         /// HTTP status.
         status: u16,
         /// What the server said.
-        error: ServerError,
+        error: Box<ServerError>,
     },
     /// 404 or 405: there is no such endpoint, or no such model.
     #[error(
@@ -150,7 +152,7 @@ pub enum GatewayError {
         /// HTTP status.
         status: u16,
         /// What the server said.
-        error: ServerError,
+        error: Box<ServerError>,
     },
     /// The server's rules forbid what the prompt asks for. Asking again will not help.
     #[error("{host} refuses this prompt for its content policy: {error}; change the prompt")]
@@ -158,7 +160,7 @@ pub enum GatewayError {
         /// Host and port.
         host: String,
         /// What the server said.
-        error: ServerError,
+        error: Box<ServerError>,
     },
     /// Another refusal of the request (status 4xx, or an error in place of pictures).
     #[error("{host} refuses the request (status {status}): {error}")]
@@ -168,7 +170,7 @@ pub enum GatewayError {
         /// HTTP status.
         status: u16,
         /// What the server said.
-        error: ServerError,
+        error: Box<ServerError>,
     },
     /// 429 or 503 to the last attempt.
     #[error("{host} is busy (status {status}, asked {attempts} times): {error}{}", after(*.retry_after))]
@@ -182,7 +184,7 @@ pub enum GatewayError {
         /// How long the server asks to wait.
         retry_after: Option<Duration>,
         /// What the server said.
-        error: ServerError,
+        error: Box<ServerError>,
     },
     /// Another status of 500 and above.
     #[error("{host} failed (status {status}, asked {attempts} times): {error}; look into its log")]
@@ -194,10 +196,12 @@ pub enum GatewayError {
         /// Requests made.
         attempts: u32,
         /// What the server said.
-        error: ServerError,
+        error: Box<ServerError>,
     },
     /// The answer is not of the kind it must be.
-    #[error("{host} answers with {found} where {expected} must come; is the URL that of an images server?")]
+    #[error(
+        "{host} answers with {found} where {expected} must come; is the URL that of an images server?"
+    )]
     WrongType {
         /// Host and port.
         host: String,
@@ -223,7 +227,9 @@ pub enum GatewayError {
         limit: u64,
     },
     /// The answer holds no picture and no error. Some servers withhold pictures silently that way.
-    #[error("{host} returned no picture and no reason; it may have withheld it for its content policy")]
+    #[error(
+        "{host} returned no picture and no reason; it may have withheld it for its content policy"
+    )]
     NoPictures {
         /// Host and port.
         host: String,

@@ -19,14 +19,26 @@
 
 mod answer;
 mod backend;
+mod base64;
+mod client;
+mod destinations;
 mod dialect;
 mod error;
+mod exchange;
+mod extract;
+mod fetch;
+mod job;
+mod parse;
 mod request;
+mod retry;
 mod secret;
 mod server_error;
+mod sniff;
+mod transport;
 
 pub use answer::{Answer, Deviation, MediaType, ReturnedPicture};
 pub use backend::{Backend, MAX_RETRIES};
+pub use client::Client;
 pub use dialect::Dialect;
 pub use error::GatewayError;
 pub use request::{

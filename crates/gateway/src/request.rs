@@ -81,9 +81,8 @@ impl ImagesRequest {
     /// # Errors
     /// [`GatewayError::Request`] with the field and its range.
     pub fn check(&self) -> Result<(), GatewayError> {
-        let refuse = |field: &'static str, reason: String| {
-            Err(GatewayError::Request { field, reason })
-        };
+        let refuse =
+            |field: &'static str, reason: String| Err(GatewayError::Request { field, reason });
         check_text("prompt", &self.prompt)?;
         if let Some(text) = &self.negative_prompt {
             check_text("negative prompt", text)?;
@@ -91,7 +90,10 @@ impl ImagesRequest {
         if let Some(model) = &self.model {
             let fits = (1..=MAX_MODEL_CHARS).contains(&model.chars().count());
             if !fits || model.chars().any(char::is_control) {
-                return refuse("model", format!("has 1 to {MAX_MODEL_CHARS} visible characters"));
+                return refuse(
+                    "model",
+                    format!("has 1 to {MAX_MODEL_CHARS} visible characters"),
+                );
             }
         }
         for (field, side) in [("width", self.width), ("height", self.height)] {
@@ -145,7 +147,9 @@ mod tests {
             ("prompt", |r| r.prompt = "a\u{0}b".into()),
             ("prompt", |r| r.prompt = "a\u{1b}[2J".into()),
             ("prompt", |r| r.prompt = "word ".repeat(10_000)),
-            ("negative prompt", |r| r.negative_prompt = Some(String::new())),
+            ("negative prompt", |r| {
+                r.negative_prompt = Some(String::new())
+            }),
             ("model", |r| r.model = Some(String::new())),
             ("model", |r| r.model = Some("a\nb".into())),
             ("width", |r| r.width = 0),

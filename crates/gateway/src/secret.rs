@@ -93,7 +93,6 @@ impl fmt::Debug for Secret {
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
     use super::*;
 

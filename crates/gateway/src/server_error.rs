@@ -106,7 +106,11 @@ impl ServerError {
         let text = String::from_utf8_lossy(body);
         let page = text.trim_start().starts_with('<');
         let error = Self {
-            message: if page { String::new() } else { text.into_owned() },
+            message: if page {
+                String::new()
+            } else {
+                text.into_owned()
+            },
             ..Self::default()
         };
         error.clean(key)
@@ -139,8 +143,10 @@ impl ServerError {
     /// Whether a 429 will stay one however long one waits.
     pub(crate) fn is_out_of_credit(&self) -> bool {
         let code = self.code.as_deref();
-        matches!(code, Some("insufficient_quota" | "billing_hard_limit_reached"))
-            || self.kind.as_deref() == Some("insufficient_quota")
+        matches!(
+            code,
+            Some("insufficient_quota" | "billing_hard_limit_reached")
+        ) || self.kind.as_deref() == Some("insufficient_quota")
     }
 }
 
@@ -177,7 +183,10 @@ pub(crate) fn readable(text: &str, key: Option<&Secret>) -> String {
         None => text.to_owned(),
     };
     let mut line = String::new();
-    for (count, word) in text.split(|c: char| c.is_whitespace() || c.is_control()).enumerate() {
+    for (count, word) in text
+        .split(|c: char| c.is_whitespace() || c.is_control())
+        .enumerate()
+    {
         if word.is_empty() {
             continue;
         }
@@ -194,12 +203,11 @@ pub(crate) fn readable(text: &str, key: Option<&Secret>) -> String {
 }
 
 /// Marks that reorder or hide text on a terminal.
-fn is_invisible(c: char) -> bool {
+pub(crate) fn is_invisible(c: char) -> bool {
     matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 #[cfg(test)]
-#[expect(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
 mod tests {
     use super::*;
     use serde_json::json;
@@ -258,7 +266,10 @@ mod tests {
         let body = json!({"error": {"message":
             format!("Incorrect API key\r\n\u{1b}[31msk-abc123\u{202e} {}", "x ".repeat(900))}});
         let text = ServerError::from_json(&body, Some(&key)).unwrap().message;
-        assert!(text.starts_with("Incorrect API key [31m[redacted] x"), "{text}");
+        assert!(
+            text.starts_with("Incorrect API key [31m[redacted] x"),
+            "{text}"
+        );
         assert!(text.chars().count() <= MAX_CHARS + 3);
         assert!(!text.chars().any(char::is_control));
         let page = ServerError::from_text(b"  <html>sk-abc123", Some(&key));
