@@ -17,8 +17,11 @@ const PURE: [&str; 3] = [
 ];
 
 /// A foreign crate and the only one of ours that may depend on it.
-const OWNERS: [(&str, &str); 5] = [
+const OWNERS: [(&str, &str); 8] = [
     ("c2pa", "colophon-manifest"),
+    ("ureq", "colophon-gateway"),
+    ("rustls", "colophon-gateway"),
+    ("rustls-native-certs", "colophon-gateway"),
     ("rusqlite", "colophon-ledger"),
     ("candle-core", "colophon-diffusion"),
     ("axum", "colophon-server"),
@@ -26,11 +29,12 @@ const OWNERS: [(&str, &str); 5] = [
 ];
 
 /// Which of ours each of ours may depend on.
-const ARROWS: [(&str, &[&str]); 12] = [
+const ARROWS: [(&str, &[&str]); 13] = [
     ("colophon-imaging", &[]),
     ("colophon-watermark", &[]),
     ("colophon-fingerprint", &[]),
     ("colophon-diffusion", &[]),
+    ("colophon-gateway", &[]),
     ("colophon-tlog", &[]),
     ("colophon-keys", &[]),
     ("colophon-manifest", &[]),
@@ -153,42 +157,89 @@ fn pure_crates_know_no_runtime_and_no_system() {
     }
 }
 
-#[test]
-fn no_network_is_compiled_in() {
-    let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
+/// Crates that open connections or encrypt them.
+const CLIENTS: [&str; 9] = [
+    "reqwest",
+    "ureq",
+    "hyper",
+    "isahc",
+    "rustls",
+    "rustls-native-certs",
+    "native-tls",
+    "openssl",
+    "curl",
+];
+
+/// Names and versions of everything that `package` is built from.
+fn tree(package: &str, more: &[&str]) -> Vec<String> {
     let output = Command::new(env!("CARGO"))
-        .args([
-            "tree",
-            "--package",
-            "colophon",
-            "--edges",
-            "normal",
-            "--prefix",
-            "none",
-            "--offline",
-        ])
+        .args(["tree", "--edges", "normal", "--prefix", "none", "--offline"])
+        .args(["--package", package])
+        .args(more)
         .current_dir(root())
         .output()
         .expect("cargo tree starts");
-    let tree = String::from_utf8(output.stdout).unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines: Vec<String> = text.lines().map(str::to_owned).collect();
     assert!(
-        tree.contains("c2pa v0.90.22"),
-        "the tree was listed: {}",
+        lines
+            .first()
+            .is_some_and(|line| line.starts_with(&format!("{package} "))),
+        "the tree of {package} was listed: {}",
         String::from_utf8_lossy(&output.stderr)
     );
-    for client in ["reqwest", "ureq", "hyper", "rustls", "openssl", "curl"] {
-        let found = tree
-            .lines()
-            .any(|line| line.split(' ').next() == Some(client));
+    lines
+}
+
+fn clients(tree: &[String]) -> Vec<&str> {
+    let names = tree.iter().filter_map(|line| line.split(' ').next());
+    names.filter(|name| CLIENTS.contains(name)).collect()
+}
+
+/// What verifies and issues works offline: it could not reach the network if it wanted to. Only
+/// `generate --backend openai` does, through `colophon-gateway`, and nothing else in the binary
+/// brings a client.
+#[test]
+fn the_network_client_is_the_gateways_alone() {
+    for (package, needs) in dependencies() {
+        let may = matches!(package.as_str(), "colophon" | "colophon-gateway");
         assert!(
-            !found,
-            "{client} is in the binary; the verifier works offline"
+            may || !needs.contains("colophon-gateway"),
+            "{package} must not know the gateway; only the command line does"
         );
+        if !may {
+            assert_eq!(
+                clients(&tree(&package, &[])),
+                [""; 0],
+                "{package} works offline"
+            );
+        }
     }
+    let uses_gateway = dependencies()["colophon"].contains("colophon-gateway");
+    let prune: &[&str] = if uses_gateway {
+        &["--prune", "colophon-gateway"]
+    } else {
+        &[]
+    };
+    let rest = tree("colophon", prune);
+    assert_eq!(clients(&rest), [""; 0], "in the binary beside the gateway");
+    let gateway = tree("colophon-gateway", &[]);
     assert!(
-        lock.contains("name = \"c2pa\"\nversion = \"0.90.22\""),
-        "c2pa is pinned: its verdicts change with it"
+        clients(&gateway).contains(&"ureq"),
+        "the list is the right one"
     );
+    assert!(
+        !gateway.iter().any(|line| line.starts_with("tokio ")),
+        "the gateway blocks; no runtime comes with it"
+    );
+}
+
+#[test]
+fn c2pa_is_pinned_because_verdicts_change_with_it() {
+    let lock = std::fs::read_to_string(root().join("Cargo.lock")).unwrap();
+    assert!(lock.contains("name = \"c2pa\"\nversion = \"0.90.22\""));
+    let tree = tree("colophon-provenance", &[]);
+    assert!(tree.iter().any(|line| line.starts_with("c2pa v0.90.22")));
 }
 
 #[test]

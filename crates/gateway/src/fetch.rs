@@ -47,10 +47,12 @@ impl Job {
                 Owner::Backend => (&self.agents[0], self.key()),
                 Owner::Other => (&self.agents[1], None),
             };
+            self.sent.clear();
             let begun = Instant::now();
             let time = self.time_left()?;
-            let reply = exchange::get(agent, &url, key, time)
-                .map_err(|error| self.not_fetched(picture, &url, exchange::cause(error, true)))?;
+            let reply = exchange::get(agent, &url, key, time).map_err(|error| {
+                self.not_fetched(picture, &url, exchange::cause(error, self.sent.is_set()))
+            })?;
             match reply.status {
                 200 => return self.read_picture(picture, &url, reply, budget),
                 301 | 302 | 303 | 307 | 308 => {
