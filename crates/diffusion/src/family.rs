@@ -264,3 +264,6 @@ impl LatentLayout {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -77,6 +77,8 @@ pub struct Generated {
     pub sampler: SamplerKind,
     /// Its size.
     pub size: Size,
+    /// What the model understood of the prompt, for people; `None` where a model cannot tell.
+    pub described: Option<String>,
 }
 
 #[cfg(test)]

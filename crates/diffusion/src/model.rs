@@ -128,4 +128,9 @@ pub trait Model: Send + Sync {
     ) -> Result<FloatImage, DiffusionError> {
         self.decode(latents, size, conditioning)
     }
+
+    /// What was understood of the prompt, for people: for models that can tell.
+    fn describe(&self, _conditioning: &Self::Conditioning) -> Option<String> {
+        None
+    }
 }

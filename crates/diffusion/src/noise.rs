@@ -102,4 +102,107 @@ mod tests {
             [0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1]
         );
     }
+
+    /// Made by an implementation of its own from the description above, in Python.
+    #[test]
+    fn golden_values() {
+        let cases = [
+            (
+                42,
+                INITIAL_STREAM,
+                [
+                    0xbf785e5c, 0x3e46ace8, 0xbf9e28d2, 0x3ff6433b, 0xbd95e030, 0x3e0e7a0f,
+                ],
+            ),
+            (
+                42,
+                step_stream(0),
+                [
+                    0x40082c17, 0x400a53f3, 0xbed108e0, 0xbfd472ca, 0x40015d4b, 0xbddda09e,
+                ],
+            ),
+            (
+                0xfedc_ba98_7654_3210,
+                FIRST_FAMILY_STREAM,
+                [
+                    0x3f604c27, 0x401ec440, 0x3ef3e94a, 0x3f744fd7, 0xbea125f0, 0xbfaaddda,
+                ],
+            ),
+        ];
+        for (seed, stream, bits) in cases {
+            let mut values = [0.0; 6];
+            fill_normal(Seed(seed), stream, &mut values);
+            assert_eq!(
+                values.map(f32::to_bits),
+                bits,
+                "seed {seed} stream {stream}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_ends_of_the_words_are_finite() {
+        let ends = [0, u32::MAX];
+        for (a, b) in ends.into_iter().flat_map(|a| ends.map(|b| (a, b))) {
+            for value in normals([a, b, b, a]) {
+                assert!(value.abs() < 6.78, "{value}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_distribution_is_standard_normal() {
+        let mut values = vec![0.0; 1 << 20];
+        fill_normal(Seed(1), INITIAL_STREAM, &mut values);
+        let n = values.len() as f64;
+        let moment = |power| {
+            values
+                .iter()
+                .map(|v| f64::from(*v).powi(power))
+                .sum::<f64>()
+                / n
+        };
+        for (power, expected, tolerance) in [
+            (1, 0.0, 0.004),
+            (2, 1.0, 0.006),
+            (3, 0.0, 0.015),
+            (4, 3.0, 0.04),
+        ] {
+            assert!(
+                (moment(power) - expected).abs() < tolerance,
+                "{power}: {}",
+                moment(power)
+            );
+        }
+        // No trace of one value in its neighbours of the same or the next block.
+        for lag in 1..=8 {
+            let pairs = values.iter().zip(&values[lag..]);
+            let product = pairs.map(|(a, b)| f64::from(a * b)).sum::<f64>() / n;
+            assert!(product.abs() < 0.005, "lag {lag}: {product}");
+        }
+    }
+
+    proptest! {
+        /// How many values are drawn does not change them.
+        #[test]
+        fn a_prefix_is_a_prefix(seed: u64, stream: u64, long in 0..70_usize, short in 0..70_usize) {
+            let draw = |count| {
+                let mut values = vec![0.0; count];
+                fill_normal(Seed(seed), stream, &mut values);
+                values
+            };
+            let (long, short) = (draw(long.max(short)), draw(long.min(short)));
+            prop_assert_eq!(&long[..short.len()], &short[..]);
+        }
+
+        /// Seed, stream and block each count in all their bits.
+        #[test]
+        fn every_input_counts(seed: u64, stream: u64, block: u64, bit in 0..64_u32) {
+            let other = 1_u64 << bit;
+            let here = words(Seed(seed), stream, block);
+            prop_assert_ne!(here, words(Seed(seed ^ other), stream, block));
+            prop_assert_ne!(here, words(Seed(seed), stream ^ other, block));
+            prop_assert_ne!(here, words(Seed(seed), stream, block ^ other));
+        }
+    }
 }

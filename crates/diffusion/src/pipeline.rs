@@ -329,6 +329,7 @@ fn picture<M: Model>(
         guidance: plan.guidance,
         sampler: plan.sampler,
         size: plan.size,
+        described: model.describe(conditioning),
     })
 }
 
@@ -380,3 +381,6 @@ fn finite(latents: &Latents, step: u32) -> Result<(), DiffusionError> {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

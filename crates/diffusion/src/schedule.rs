@@ -343,3 +343,8 @@ fn training_step(trained: &[f64], s: f64) -> f64 {
     let (low, above) = (libm::log(trained[high - 1]), libm::log(trained[high]));
     (high - 1) as f64 + (libm::log(s) - low) / (above - low)
 }
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+pub(crate) use tests::reference;

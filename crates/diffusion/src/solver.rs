@@ -226,3 +226,8 @@ fn ancestral(process: Process, now: &Point, next: &Point) -> [f64; 3] {
         }
     }
 }
+
+#[cfg(test)]
+mod parity;
+#[cfg(test)]
+mod tests;

@@ -196,3 +196,6 @@ impl Weights {
             })
     }
 }
+
+#[cfg(test)]
+mod tests;
