@@ -1,6 +1,6 @@
 //! Where networks run, and in which precision.
 
-use candle_core::{DType, Device};
+use candle_core::Device;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DiffusionError;
@@ -174,14 +174,6 @@ impl Compute {
     pub(crate) fn device(&self) -> &Device {
         &self.device
     }
-
-    /// For families: what their large networks are computed in.
-    pub(crate) fn network_dtype(&self) -> DType {
-        match self.precision {
-            Precision::F32 => DType::F32,
-            Precision::Bf16 => DType::BF16,
-        }
-    }
 }
 
 #[cfg(test)]
@@ -192,7 +184,7 @@ mod tests {
     fn the_processor_is_always_there_and_exact() {
         let compute = Compute::open(DevicePreference::Cpu).unwrap();
         assert_eq!(compute.backend(), Backend::Cpu);
-        assert_eq!(compute.network_dtype(), DType::F32);
+        assert_eq!(compute.precision(), Precision::F32);
         assert!(compute.device().is_cpu());
         Compute::open(DevicePreference::Auto).unwrap();
     }
@@ -203,7 +195,7 @@ mod tests {
             assert_eq!(Precision::for_backend(backend), Precision::Bf16);
         }
         let compute = Compute::cpu().with_precision(Precision::Bf16);
-        assert_eq!(compute.network_dtype(), DType::BF16);
+        assert_eq!(compute.precision(), Precision::Bf16);
         assert_eq!((Precision::F32.bytes(), Precision::Bf16.bytes()), (4, 2));
     }
 

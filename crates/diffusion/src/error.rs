@@ -233,24 +233,6 @@ impl DiffusionError {
 
 impl From<candle_core::Error> for DiffusionError {
     fn from(error: candle_core::Error) -> Self {
-        match error {
-            // One of ours on its way back through candle, from the weights.
-            candle_core::Error::WrappedContext { wrapped, context } => {
-                wrapped.downcast().map_or_else(
-                    |other| Self::Compute(format!("{context}: {other}")),
-                    |own| *own,
-                )
-            }
-            other => Self::Compute(other.to_string()),
-        }
-    }
-}
-
-impl From<DiffusionError> for candle_core::Error {
-    fn from(error: DiffusionError) -> Self {
-        Self::WrappedContext {
-            context: error.to_string(),
-            wrapped: Box::new(error),
-        }
+        Self::Compute(error.to_string())
     }
 }

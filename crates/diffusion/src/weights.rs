@@ -9,11 +9,11 @@
 //! `q * scale[row]`, where a row is an index of the first axis and the scales are the `F32` tensor
 //! named like the weight with `.scale` after it.
 
-mod backend;
 mod decode;
 mod header;
 mod index;
 mod source;
+mod tensor;
 
 use std::collections::BTreeMap;
 use std::path::Path;

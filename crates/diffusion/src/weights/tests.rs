@@ -1,10 +1,11 @@
+mod damage;
+
 use std::path::PathBuf;
 
 use candle_core::{DType, Device};
 use proptest::prelude::*;
 
 use super::*;
-use crate::device::Compute;
 
 /// A safetensors file as its own library writes it.
 fn written(tensors: &[(&str, safetensors::Dtype, Vec<usize>, Vec<u8>)]) -> Vec<u8> {
@@ -136,22 +137,15 @@ fn all_stored_types_are_read() {
 }
 
 #[test]
-fn networks_get_their_tensors_and_the_reason_why_not() {
+fn what_a_network_does_not_find_is_named() {
     let weights = embedded(f32_file("block.weight", &[2, 2], &[1.0, 2.0, 3.0, 4.0])).unwrap();
-    let builder = weights.builder(&Compute::cpu()).pp("block");
-    assert!(builder.contains_tensor("weight"));
-    let linear = candle_nn::linear_no_bias(2, 2, builder.clone()).unwrap();
-    assert_eq!(
-        linear.weight().to_vec2::<f32>().unwrap(),
-        [[1.0, 2.0], [3.0, 4.0]]
-    );
-    assert_eq!(builder.get_unchecked("weight").unwrap().dims(), [2, 2]);
-
-    let missing: DiffusionError = builder.get((2, 2), "bias").unwrap_err().into();
     let tensor = "block.bias".to_owned();
+    let missing = weights.read(&tensor, &[2]).unwrap_err();
     assert_eq!(missing, DiffusionError::TensorMissing { tensor });
-    let shape: DiffusionError = builder.get((4, 1), "weight").unwrap_err().into();
     let (tensor, expected, found) = ("block.weight".to_owned(), vec![4, 1], vec![2, 2]);
+    let shape = weights
+        .tensor(&tensor, &[4, 1], DType::F32, &Device::Cpu)
+        .unwrap_err();
     assert_eq!(
         shape,
         DiffusionError::TensorShape {
@@ -160,8 +154,6 @@ fn networks_get_their_tensors_and_the_reason_why_not() {
             found
         }
     );
-    let other: DiffusionError = candle_core::Error::Msg("no".to_owned()).into();
-    assert!(matches!(other, DiffusionError::Compute(_)));
 }
 
 #[test]
@@ -368,124 +360,6 @@ fn a_folder_must_be_clear() {
 }
 
 #[test]
-fn files_cut_anywhere_are_refused() {
-    let whole = f32_file("tensor", &[4], &[1.0, 2.0, 3.0, 4.0]);
-    for length in 0..whole.len() {
-        let cut = whole[..length].to_vec();
-        let folder = Folder::new(&[("m.safetensors", cut.clone())]);
-        for error in [folder.open().unwrap_err(), embedded(cut).unwrap_err()] {
-            let truncated = matches!(
-                &error,
-                DiffusionError::WeightsTruncated { found, expected, .. }
-                    if *found == length as u64 && *expected > *found
-            );
-            assert!(truncated, "{length}: {error}");
-        }
-    }
-}
-
-#[test]
-fn a_file_that_shrinks_after_opening_is_an_error() {
-    let folder = Folder::new(&[("m.safetensors", f32_file("a", &[4], &[1.0; 4]))]);
-    let weights = folder.open().unwrap();
-    std::fs::write(folder.path("m.safetensors"), b"short").unwrap();
-    assert!(matches!(
-        weights.read("a", &[4]),
-        Err(DiffusionError::Io { .. })
-    ));
-    assert!(matches!(weights.files(), Err(DiffusionError::Io { .. })));
-}
-
-#[test]
-fn headers_that_contradict_themselves_are_refused() {
-    let tensor = |dtype: &str, shape: &str, from: &str, to: &str| {
-        format!("{{\"dtype\":\"{dtype}\",\"shape\":{shape},\"data_offsets\":[{from},{to}]}}")
-    };
-    let good = tensor("F32", "[2]", "0", "8");
-    let data = [0; 8];
-    assert!(
-        embedded(raw(
-            &format!("{{\"__metadata__\":{{\"a\":\"b\"}},\"x\":{good}}}"),
-            &data
-        ))
-        .is_ok()
-    );
-    let cases = [
-        (
-            format!("{{\"x\":{}}}", tensor("F32", "[3]", "0", "8")),
-            "not those of shape",
-        ),
-        (
-            format!("{{\"x\":{}}}", tensor("F32", "[2]", "8", "0")),
-            "before its start",
-        ),
-        (
-            format!(
-                "{{\"x\":{}}}",
-                tensor("F32", "[18446744073709551615,9]", "0", "8")
-            ),
-            "impossible shape",
-        ),
-        (
-            format!("{{\"x\":{}}}", tensor("F32", "[1]", "4", "8")),
-            "starts at byte 4, not at 0",
-        ),
-        (
-            format!("{{\"x\":{}}}", tensor("F32", "[1]", "0", "4")),
-            "4 bytes follow",
-        ),
-        (
-            format!("{{\"x\":{good},\"y\":{good}}}"),
-            "starts at byte 0, not at 8",
-        ),
-        (
-            format!("{{\"x\":{}}}", tensor("F32", "[-2]", "0", "8")),
-            "invalid value",
-        ),
-        ("{\"x\":{\"dtype\":\"F32\"}}".to_owned(), "missing field"),
-        ("[1,2]".to_owned(), "an object of tensors"),
-        ("{\"x\":".to_owned(), "EOF"),
-        ("\u{0}\u{0}".to_owned(), "expected value"),
-    ];
-    for (header, part) in cases {
-        let error = embedded(raw(&header, &data)).unwrap_err();
-        assert!(
-            matches!(error, DiffusionError::WeightsInvalid { .. }),
-            "{header}: {error}"
-        );
-        assert!(error.to_string().contains(part), "{header}: {error}");
-    }
-    let twice = raw(&format!("{{\"x\":{good},\"x\":{good}}}"), &data);
-    let error = embedded(twice).unwrap_err();
-    assert!(
-        matches!(&error, DiffusionError::TensorDuplicate { tensor, .. } if tensor == "x"),
-        "{error}"
-    );
-    let huge = tensor("U8", "[2]", "0", "18446744073709551615");
-    let error = embedded(raw(&format!("{{\"x\":{huge}}}"), &data)).unwrap_err();
-    assert!(
-        matches!(error, DiffusionError::WeightsTruncated { .. }),
-        "{error}"
-    );
-}
-
-#[test]
-fn a_header_without_end_is_not_read() {
-    let mut bytes = (MAX_HEADER_BYTES + 1).to_le_bytes().to_vec();
-    bytes.extend(b"{}");
-    let error = embedded(bytes).unwrap_err();
-    assert!(
-        matches!(error, DiffusionError::WeightsHeaderTooLong { found, .. } if found > MAX_HEADER_BYTES)
-    );
-    // A web page saved under the name of weights says so too: its first bytes are a huge length.
-    let error = embedded(b"<!DOCTYPE html><html></html>".to_vec()).unwrap_err();
-    assert!(
-        matches!(error, DiffusionError::WeightsHeaderTooLong { .. }),
-        "{error}"
-    );
-}
-
-#[test]
 fn hashes_are_those_of_the_files() {
     let weights = embedded(raw("{}", b"")).unwrap();
     let files = weights.files().unwrap();
@@ -507,27 +381,6 @@ fn hashes_are_those_of_the_files() {
 }
 
 proptest! {
-    /// Whatever the file says, it is read or refused.
-    #[test]
-    fn any_bytes_are_read_or_refused(bytes in proptest::collection::vec(any::<u8>(), 0..200)) {
-        let _ = embedded(bytes);
-    }
-
-    /// One changed byte gives an error or weights, never a panic.
-    #[test]
-    fn any_damage_is_survived(place in any::<prop::sample::Index>(), value: u8) {
-        let mut bytes = f32_file("tensor", &[2, 3], &[0.5; 6]);
-        let place = place.index(bytes.len());
-        bytes[place] = value;
-        if let Ok(weights) = embedded(bytes) {
-            let all: Vec<(String, Vec<usize>)> =
-                weights.tensors().map(|t| (t.name.to_owned(), t.shape.to_vec())).collect();
-            for (name, shape) in all {
-                let _ = weights.read(&name, &shape);
-            }
-        }
-    }
-
     /// Values survive being stored: exactly in F32, within half a step of the row in I8.
     #[test]
     fn values_survive(values in proptest::collection::vec(-1e6_f32..1e6, 1..40), rows in 1..5_usize) {
