@@ -229,6 +229,9 @@ fn record(number: u64) -> NewRecord {
         height: 1024,
         title: None,
         prompt: None,
+        negative_prompt: None,
+        prompt_salt: None,
+        generation: None,
         unmarked_reason: None,
     }
 }

@@ -185,11 +185,16 @@ impl<'a> Decoder<'a> {
     }
 
     pub fn array(&mut self, items: u64) -> Result<(), Malformed> {
-        if self.expect(ARRAY)? == items {
+        if self.any_array()? == items {
             Ok(())
         } else {
             Err(Malformed)
         }
+    }
+
+    /// The number of items of an array that begins here.
+    pub fn any_array(&mut self) -> Result<u64, Malformed> {
+        self.expect(ARRAY)
     }
 
     pub fn optional<T>(

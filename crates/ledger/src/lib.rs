@@ -34,7 +34,10 @@ pub use error::{LedgerError, Unproven};
 pub use fsck::{FsckReport, Problem, ProblemKind, fsck};
 pub use ledger::{Ledger, LedgerOptions, check_proof};
 pub use reader::{Entry, Inclusion, Stats};
-pub use record::{Agent, Kind, NewRecord, PrivatePart, PublicRecord, RecordError};
+pub use record::{
+    Agent, Backend, Generation, Kind, NewRecord, PrivatePart, PublicRecord, RecordError,
+    WeightsFile, prompt_commitment,
+};
 pub use writer::Receipt;
 
 pub use colophon_tlog::{

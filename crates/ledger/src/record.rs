@@ -1,4 +1,7 @@
-//! Records: what the caller brings, the public leaf, the private part, and the commitments between them.
+//! Records: what the caller brings, the public leaf, and the commitments to what stays out of it.
+
+mod generation;
+mod private;
 
 use colophon_tlog::{Hash, leaf_hash};
 use sha2::{Digest, Sha256};
@@ -6,9 +9,14 @@ use sha2::{Digest, Sha256};
 use crate::cbor::{Decoder, Encoder, Malformed};
 use crate::error::LedgerError;
 
+pub use generation::{Backend, Generation, WeightsFile, prompt_commitment};
+pub use private::PrivatePart;
+pub(crate) use private::PrivateRow;
+
 const LEAF_TYPE: &str = "colophon.record";
-const PRIVATE_TYPE: &str = "colophon.private";
-const VERSION: u64 = 1;
+/// The form without a generation, and the one with.
+const PLAIN: u64 = 1;
+const GENERATED: u64 = 2;
 /// Domain separators of the commitments `SHA-256(domain || salt || value)`.
 const WATERMARK_DOMAIN: &[u8] = b"colophon.commitment.watermark-id.1\0";
 const PRIVATE_DOMAIN: &[u8] = b"colophon.commitment.private.1\0";
@@ -75,6 +83,12 @@ pub struct NewRecord {
     pub title: Option<String>,
     /// Prompt, at most 1 MiB (private).
     pub prompt: Option<String>,
+    /// What the picture was not to show, at most 1 MiB (private); only with a generation and a prompt.
+    pub negative_prompt: Option<String>,
+    /// Salt of [`Generation::prompt_commitment`] (private): kept exactly when the prompt of a generation is.
+    pub prompt_salt: Option<[u8; 32]>,
+    /// How the model made the picture; only for [`Kind::Generate`].
+    pub generation: Option<Generation>,
     /// Why the picture carries no mark (private); only for a record without `watermark_id`.
     pub unmarked_reason: Option<String>,
 }
@@ -94,6 +108,17 @@ pub enum RecordError {
     /// The hash does not belong to the manifest.
     #[error("manifest_sha256 is not the hash of the manifest")]
     ManifestHash,
+    /// A list is longer than its limit.
+    #[error("there are more than {limit} {list}")]
+    TooMany {
+        /// Which.
+        list: &'static str,
+        /// Its limit.
+        limit: usize,
+    },
+    /// A generation and what it goes with do not fit.
+    #[error("{0}")]
+    Generation(&'static str),
     /// A marked record with a reason for being unmarked.
     #[error("a record with a watermark id cannot have a reason for being unmarked")]
     MarkedAndUnmarked,
@@ -112,7 +137,8 @@ impl From<Malformed> for RecordError {
 ///
 /// Encoded as the CBOR array `["colophon.record", 1, issued_at, kind, generator, source_type, asset, manifest,
 /// manifest_id, signer, policy, width, height, watermark_commitment, private_commitment]` in deterministic form;
-/// `generator` is null or `[name, version or null]`, `kind` 1 for generate and 2 for stamp.
+/// `generator` is null or `[name, version or null]`, `kind` 1 for generate and 2 for stamp. With a [`Generation`] the
+/// version is 2 and the generation's array is one more item at the end.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicRecord {
     /// Unix seconds, UTC.
@@ -142,6 +168,8 @@ pub struct PublicRecord {
     pub watermark_commitment: Option<[u8; 32]>,
     /// `SHA-256("colophon.commitment.private.1\0" || salt || private part)`.
     pub private_commitment: [u8; 32],
+    /// How the model made the picture; `None` for a picture made elsewhere.
+    pub generation: Option<Generation>,
 }
 
 impl PublicRecord {
@@ -153,9 +181,13 @@ impl PublicRecord {
     /// The leaf's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Encoder::default();
-        out.array(15)
+        let (items, version) = match self.generation {
+            None => (15, PLAIN),
+            Some(_) => (16, GENERATED),
+        };
+        out.array(items)
             .text(LEAF_TYPE)
-            .uint(VERSION)
+            .uint(version)
             .int(self.issued_at);
         out.uint(match self.kind {
             Kind::Generate => 1,
@@ -176,6 +208,9 @@ impl PublicRecord {
             out.bytes(hash)
         })
         .bytes(&self.private_commitment);
+        if let Some(generation) = &self.generation {
+            generation.encode(&mut out);
+        }
         out.finish()
     }
 
@@ -185,10 +220,13 @@ impl PublicRecord {
     /// [`RecordError::Malformed`].
     pub fn decode(leaf: &[u8]) -> Result<Self, RecordError> {
         let mut input = Decoder::new(leaf);
-        input.array(15)?;
-        if input.text()? != LEAF_TYPE || input.uint()? != VERSION {
-            return Err(RecordError::Malformed);
-        }
+        let items = input.any_array()?;
+        let has_type = input.text()? == LEAF_TYPE;
+        let is_generated = match (has_type, items, input.uint()?) {
+            (true, 15, PLAIN) => false,
+            (true, 16, GENERATED) => true,
+            _ => return Err(RecordError::Malformed),
+        };
         let record = Self {
             issued_at: input.int()?,
             kind: match input.uint()? {
@@ -209,99 +247,21 @@ impl PublicRecord {
             manifest_id: input.text()?,
             signer_key_id: input.hash()?,
             policy_hash: input.hash()?,
-            width: pixels(&mut input)?,
-            height: pixels(&mut input)?,
+            width: uint32(&mut input)?,
+            height: uint32(&mut input)?,
             watermark_commitment: input.optional(Decoder::hash)?,
             private_commitment: input.hash()?,
+            generation: is_generated
+                .then(|| Generation::decode(&mut input))
+                .transpose()?,
         };
         input.finish()?;
         Ok(record)
     }
 }
 
-fn pixels(input: &mut Decoder<'_>) -> Result<u32, Malformed> {
+fn uint32(input: &mut Decoder<'_>) -> Result<u32, Malformed> {
     u32::try_from(input.uint()?).map_err(|_| Malformed)
-}
-
-/// The part of a record that never enters the log and can be erased.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct PrivatePart {
-    /// The id in the pixels.
-    pub watermark_id: Option<u64>,
-    /// 256-bit perceptual hash.
-    pub fingerprint: Option<[u8; 32]>,
-    /// Small picture for registration.
-    pub sketch: Option<Vec<u8>>,
-    /// Title.
-    pub title: Option<String>,
-    /// Prompt.
-    pub prompt: Option<String>,
-    /// Why the picture carries no mark.
-    pub unmarked_reason: Option<String>,
-}
-
-/// The private part as the database keeps it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct PrivateRow {
-    pub watermark_id: Option<u64>,
-    pub watermark_salt: Option<[u8; 32]>,
-    /// Copy of the fingerprint in `body`, for the search.
-    pub fingerprint: Option<[u8; 32]>,
-    pub salt: [u8; 32],
-    pub body: Vec<u8>,
-}
-
-impl PrivateRow {
-    /// Opens the row, checking every column against the commitments of the leaf.
-    pub fn open(&self, leaf: &PublicRecord) -> Result<PrivatePart, &'static str> {
-        if commitment(PRIVATE_DOMAIN, &self.salt, &self.body) != leaf.private_commitment {
-            return Err("its private part does not match the commitment in the log");
-        }
-        let watermark = match (self.watermark_id, self.watermark_salt) {
-            (Some(id), Some(salt)) => Some(commitment(WATERMARK_DOMAIN, &salt, &id.to_be_bytes())),
-            (None, None) => None,
-            _ => return Err("its watermark id stands without its salt, or the reverse"),
-        };
-        if watermark != leaf.watermark_commitment {
-            return Err("its watermark id does not match the commitment in the log");
-        }
-        let part = decode_private(&self.body, self.watermark_id)
-            .map_err(|_| "its private part cannot be read")?;
-        if part.fingerprint == self.fingerprint {
-            Ok(part)
-        } else {
-            Err("its fingerprint column differs from its private part")
-        }
-    }
-}
-
-fn encode_private(record: &NewRecord) -> Vec<u8> {
-    let mut out = Encoder::default();
-    out.array(7).text(PRIVATE_TYPE).uint(VERSION);
-    out.optional(record.title.as_deref(), Encoder::text);
-    out.optional(record.prompt.as_deref(), Encoder::text);
-    out.optional(record.fingerprint.as_ref(), |out, hash| out.bytes(hash));
-    out.optional(record.sketch.as_deref(), Encoder::bytes);
-    out.optional(record.unmarked_reason.as_deref(), Encoder::text);
-    out.finish()
-}
-
-fn decode_private(body: &[u8], watermark_id: Option<u64>) -> Result<PrivatePart, Malformed> {
-    let mut input = Decoder::new(body);
-    input.array(7)?;
-    if input.text()? != PRIVATE_TYPE || input.uint()? != VERSION {
-        return Err(Malformed);
-    }
-    let part = PrivatePart {
-        watermark_id,
-        title: input.optional(Decoder::text)?,
-        prompt: input.optional(Decoder::text)?,
-        fingerprint: input.optional(Decoder::hash)?,
-        sketch: input.optional(|input| input.bytes().map(<[u8]>::to_vec))?,
-        unmarked_reason: input.optional(Decoder::text)?,
-    };
-    input.finish()?;
-    Ok(part)
 }
 
 fn commitment(domain: &[u8], salt: &[u8; 32], value: &[u8]) -> [u8; 32] {
@@ -341,7 +301,7 @@ impl Prepared {
         salt: [u8; 32],
     ) -> Result<Self, RecordError> {
         check(&record)?;
-        let body = encode_private(&record);
+        let body = private::encode(&record);
         let watermark_commitment = record
             .watermark_id
             .map(|id| commitment(WATERMARK_DOMAIN, &watermark_salt, &id.to_be_bytes()));
@@ -359,6 +319,7 @@ impl Prepared {
             height: record.height,
             watermark_commitment,
             private_commitment: commitment(PRIVATE_DOMAIN, &salt, &body),
+            generation: record.generation,
         };
         let leaf = public.encode();
         Ok(Self {
@@ -407,6 +368,11 @@ fn check(record: &NewRecord) -> Result<(), RecordError> {
             MAX_PRIVATE_TEXT,
         ),
         (
+            "the negative prompt",
+            length(record.negative_prompt.as_ref()),
+            MAX_PRIVATE_TEXT,
+        ),
+        (
             "the reason for being unmarked",
             length(record.unmarked_reason.as_ref()),
             MAX_PRIVATE_TEXT,
@@ -428,7 +394,7 @@ fn check(record: &NewRecord) -> Result<(), RecordError> {
     if record.watermark_id.is_some() && record.unmarked_reason.is_some() {
         return Err(RecordError::MarkedAndUnmarked);
     }
-    Ok(())
+    generation::check(record)
 }
 
 #[cfg(test)]

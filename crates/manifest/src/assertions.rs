@@ -3,13 +3,19 @@
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use crate::{Agent, FINGERPRINT_ALG, ManifestSpec, Origin, WATERMARK_ALG};
+use crate::{Agent, FINGERPRINT_ALG, ManifestSpec, Origin, WATERMARK_ALG, WeightsFile};
 
 pub(crate) const ACTIONS: &str = "c2pa.actions.v2";
 pub(crate) const SOFT_BINDING: &str = "c2pa.soft-binding";
 pub(crate) const AI_DISCLOSURE: &str = "c2pa.ai-disclosure";
 pub(crate) const TRAINING_MINING: &str = "cawg.training-mining";
 pub(crate) const ISSUANCE: &str = "io.colophon.issuance";
+pub(crate) const GENERATION: &str = "io.colophon.generation";
+
+/// What the AI disclosure has no field for; names of our own hold a dot.
+pub(crate) const MODEL_LICENSE: &str = "io.colophon.modelLicense";
+pub(crate) const TRAINING_LICENSES: &str = "io.colophon.trainingDataLicenses";
+pub(crate) const MODEL_NOTE: &str = "io.colophon.modelNote";
 
 /// The id that ties the `c2pa.opened` action to its ingredient while the manifest is built.
 pub(crate) const PARENT_LABEL: &str = "parent";
@@ -117,7 +123,10 @@ pub(crate) fn actions(spec: &ManifestSpec<'_>) -> Value {
 
 /// C2PA 2.4, section 18.28. `c2pa.types.model` is the generic entry of the model type table.
 pub(crate) fn ai_disclosure(spec: &ManifestSpec<'_>) -> Option<Value> {
-    spec.ai_source()?;
+    let generation = spec.generation.as_ref();
+    if generation.is_none() {
+        spec.ai_source()?;
+    }
     let mut value = json!({ "modelType": "c2pa.types.model" });
     if let Some(agent) = &spec.software_agent {
         value["modelName"] = json!(match &agent.version {
@@ -125,7 +134,52 @@ pub(crate) fn ai_disclosure(spec: &ManifestSpec<'_>) -> Option<Value> {
             None => agent.name.clone(),
         });
     }
+    if let Some(generation) = generation {
+        value["modelIdentifier"] = json!(generation.model_id);
+        value["contentProfile"] = json!({ "humanOversightLevel": "prompt_guided" });
+        if let Some(license) = &generation.license {
+            value[MODEL_LICENSE] = json!(license);
+        }
+        if !generation.training_licenses.is_empty() {
+            value[TRAINING_LICENSES] = json!(generation.training_licenses);
+        }
+        if let Some(note) = &generation.note {
+            value[MODEL_NOTE] = json!(note);
+        }
+    }
     Some(value)
+}
+
+/// Our own assertion: the model's files, and how it was asked.
+#[derive(Debug, Serialize)]
+pub(crate) struct GenerationOut<'a> {
+    backend: &'a str,
+    width: u32,
+    height: u32,
+    #[serde(skip_serializing_if = "<[_]>::is_empty")]
+    weights: &'a [WeightsFile],
+    /// Decimal text: not every reader of CBOR or JSON has all 64 bits.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    seeds: Vec<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    steps: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    sampler: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    guidance: Option<f64>,
+}
+
+pub(crate) fn generation<'a>(spec: &'a ManifestSpec<'_>) -> Option<GenerationOut<'a>> {
+    spec.generation.as_ref().map(|it| GenerationOut {
+        backend: &it.backend,
+        width: it.width,
+        height: it.height,
+        weights: &it.weights,
+        seeds: it.seeds.iter().map(u64::to_string).collect(),
+        steps: it.steps,
+        sampler: it.sampler.as_deref(),
+        guidance: it.guidance,
+    })
 }
 
 /// CAWG training and data mining assertion 1.1.

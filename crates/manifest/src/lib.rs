@@ -37,7 +37,7 @@ pub use self_test::verify_self_test;
 pub use sign::{Signed, sign};
 pub use signer::{ClaimSigner, SignerError};
 pub use source_type::{DigitalSourceType, UnknownSourceType};
-pub use spec::{ManifestSpec, Origin, Parent, SPEC_VERSION, TrainingUse};
+pub use spec::{Generation, ManifestSpec, Origin, Parent, SPEC_VERSION, TrainingUse, WeightsFile};
 pub use verdict::{Identity, Integrity, Revocation, Signature, Time, Trust, Verdict, Verdicts};
 
 /// Name of our watermark in `c2pa.soft-binding`: the value is the 64-bit id, big-endian.

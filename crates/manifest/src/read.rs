@@ -14,9 +14,9 @@ use crate::report::{MAX_ENTRIES, clean, hex};
 use crate::signer::certificates;
 use crate::verdict::{Circumstances, Status, judge};
 use crate::{
-    Action, Agent, DigitalSourceType, Ingredient, IngredientState, Issuance, ListKind,
+    Action, Agent, DigitalSourceType, Generation, Ingredient, IngredientState, Issuance, ListKind,
     ManifestError, ManifestReport, Reading, Signer, SoftBinding, TrustAnchors, VALIDATOR,
-    assertions,
+    WeightsFile, assertions,
 };
 
 /// Reads the manifest embedded in `asset`, of media type `mime` (from its content, not its name).
@@ -196,6 +196,7 @@ impl Source<'_> {
             soft_bindings: soft_bindings(reader, manifest.label()?),
             model_name: find(manifest, assertions::AI_DISCLOSURE)
                 .and_then(|value| text(value, "modelName")),
+            generation: generation(manifest),
             issuance: find(manifest, assertions::ISSUANCE).map(|value| Issuance {
                 unmarked_reason: text(value, "unmarkedReason"),
                 ledger_origin: text(value, "ledgerOrigin"),
@@ -300,6 +301,43 @@ fn generator(manifest: &Manifest) -> (Option<Agent>, Option<String>) {
             None,
         ),
     }
+}
+
+/// Our own assertion, with what the AI disclosure says of the same model.
+fn generation(manifest: &Manifest) -> Option<Generation> {
+    let value = find(manifest, assertions::GENERATION)?;
+    let disclosure = find(manifest, assertions::AI_DISCLOSURE).unwrap_or(&Value::Null);
+    let number = |key: &str| Some(u32::try_from(value.get(key)?.as_u64()?).unwrap_or(u32::MAX));
+    Some(Generation {
+        backend: text(value, "backend")?,
+        model_id: text(disclosure, "modelIdentifier")?,
+        weights: entries(value, "weights")
+            .filter_map(|each| {
+                Some(WeightsFile {
+                    file: text(each, "file")?,
+                    sha256: text(each, "sha256")?,
+                })
+            })
+            .collect(),
+        license: text(disclosure, assertions::MODEL_LICENSE),
+        training_licenses: entries(disclosure, assertions::TRAINING_LICENSES)
+            .filter_map(|each| each.as_str().map(clean))
+            .collect(),
+        note: text(disclosure, assertions::MODEL_NOTE),
+        width: number("width")?,
+        height: number("height")?,
+        seeds: entries(value, "seeds")
+            .filter_map(|each| each.as_str()?.parse().ok())
+            .collect(),
+        steps: number("steps"),
+        sampler: text(value, "sampler"),
+        guidance: value.get("guidance").and_then(Value::as_f64),
+    })
+}
+
+fn entries<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
+    let list = value.get(key).and_then(Value::as_array);
+    list.into_iter().flatten().take(MAX_ENTRIES)
 }
 
 fn signer(info: &c2pa::SignatureInfo) -> Signer {

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::{ManifestId, Verdicts};
+use crate::{Generation, ManifestId, Verdicts};
 
 /// Name and version of the validator behind every verdict.
 pub const VALIDATOR: &str = "c2pa 0.90.22";
@@ -71,7 +71,9 @@ pub struct ManifestReport {
     pub soft_bindings: Vec<SoftBinding>,
     /// `modelName` of the AI disclosure.
     pub model_name: Option<String>,
-    /// Our own assertion.
+    /// How a model made the picture, where a manifest of ours says so.
+    pub generation: Option<Generation>,
+    /// Our own assertion on the issuing.
     pub issuance: Option<Issuance>,
     /// Files it was made from, each with a state of its own.
     pub ingredients: Vec<Ingredient>,

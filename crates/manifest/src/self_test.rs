@@ -69,6 +69,7 @@ pub fn verify_self_test() -> Result<(), ManifestError> {
         },
         origin: Origin::Created(DigitalSourceType::TrainedAlgorithmicMedia),
         software_agent: None,
+        generation: None,
         when: "2026-01-01T00:00:00Z".to_owned(),
         title: None,
         watermark_id: Some(0x0123_4567_89ab_cdef),

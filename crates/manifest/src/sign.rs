@@ -96,6 +96,9 @@ fn build(mime: &str, spec: &ManifestSpec<'_>) -> c2pa::Result<Builder> {
     if let Some(disclosure) = assertions::ai_disclosure(spec) {
         builder.add_assertion(assertions::AI_DISCLOSURE, &disclosure)?;
     }
+    if let Some(generation) = assertions::generation(spec) {
+        builder.add_assertion(assertions::GENERATION, &generation)?;
+    }
     builder.add_assertion(
         assertions::TRAINING_MINING,
         &assertions::training_mining(spec),

@@ -1,5 +1,8 @@
 //! What a manifest is to say.
 
+use serde::Serialize;
+
+use crate::report::MAX_ENTRIES;
 use crate::{Agent, DigitalSourceType, ManifestError};
 
 /// The specification version stated in `claim_generator_info`, as `SemVer`: strict validators
@@ -19,6 +22,8 @@ pub struct ManifestSpec<'a> {
     /// The model or tool that made or changed the picture; `softwareAgent` of the first action
     /// and `modelName` of the AI disclosure.
     pub software_agent: Option<Agent>,
+    /// How a model made the picture; adds the model's licences to the AI disclosure.
+    pub generation: Option<Generation>,
     /// When, RFC 3339 in UTC with seconds, such as `2026-11-23T12:00:00Z`.
     pub when: String,
     /// Title of the picture, at most 500 characters.
@@ -33,6 +38,46 @@ pub struct ManifestSpec<'a> {
     pub unmarked_reason: Option<String>,
     /// The log that records this picture (C2SP origin line).
     pub ledger_origin: Option<String>,
+}
+
+/// How a model made the picture: the model in the AI disclosure, the rest in our own assertion
+/// `io.colophon.generation`. There is no place for a prompt.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Generation {
+    /// `embedded` or `remote`: where the model ran.
+    pub backend: String,
+    /// `modelIdentifier` of the AI disclosure, at most 500 characters.
+    pub model_id: String,
+    /// Each file of the model's weights: its name and SHA-256, at most 64.
+    pub weights: Vec<WeightsFile>,
+    /// SPDX expression of the licence of the weights.
+    pub license: Option<String>,
+    /// SPDX expressions of the licences of the training data, at most 64.
+    pub training_licenses: Vec<String>,
+    /// What else the AI disclosure says of the model, such as that it is a demonstration.
+    pub note: Option<String>,
+    /// Width of each picture that the model made, pixels.
+    pub width: u32,
+    /// Height of each picture that the model made, pixels.
+    pub height: u32,
+    /// Seeds of the pictures shown, in order, at most 64; none when they are not known.
+    pub seeds: Vec<u64>,
+    /// Denoising steps.
+    pub steps: Option<u32>,
+    /// Name of the sampler.
+    pub sampler: Option<String>,
+    /// Guidance scale.
+    pub guidance: Option<f64>,
+}
+
+/// One file of a model's weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct WeightsFile {
+    /// Its name without folders.
+    pub file: String,
+    /// SHA-256 of its bytes, hex.
+    pub sha256: String,
 }
 
 /// How the picture came into being: the first action of the manifest.
@@ -104,7 +149,7 @@ impl ManifestSpec<'_> {
 
     pub(crate) fn check(&self) -> Result<(), ManifestError> {
         let agent = self.software_agent.as_ref();
-        let texts = [
+        let mut texts = vec![
             ("claim generator name", Some(&self.claim_generator.name)),
             (
                 "claim generator version",
@@ -119,6 +164,10 @@ impl ManifestSpec<'_> {
             ("reason for no watermark", self.unmarked_reason.as_ref()),
             ("ledger origin", self.ledger_origin.as_ref()),
         ];
+        if let Some(generation) = &self.generation {
+            generation.check()?;
+            texts.extend(generation.texts());
+        }
         for (field, text) in texts {
             let bad = |text: &String| {
                 text.is_empty()
@@ -147,6 +196,46 @@ impl ManifestSpec<'_> {
             return Err(ManifestError::BadSpec {
                 field: "watermark id",
                 reason,
+            });
+        }
+        Ok(())
+    }
+}
+
+impl Generation {
+    fn texts(&self) -> impl Iterator<Item = (&'static str, Option<&String>)> {
+        let one = [
+            ("backend", Some(&self.backend)),
+            ("model id", Some(&self.model_id)),
+            ("model licence", self.license.as_ref()),
+            ("note on the model", self.note.as_ref()),
+            ("sampler", self.sampler.as_ref()),
+        ];
+        let files = self
+            .weights
+            .iter()
+            .map(|each| ("weights file", Some(&each.file)));
+        let licenses = self.training_licenses.iter();
+        one.into_iter()
+            .chain(files)
+            .chain(licenses.map(|each| ("training data licence", Some(each))))
+    }
+
+    fn check(&self) -> Result<(), ManifestError> {
+        for (field, found) in [
+            ("weights", self.weights.len()),
+            ("training data licences", self.training_licenses.len()),
+            ("seeds", self.seeds.len()),
+        ] {
+            if found > MAX_ENTRIES {
+                let reason = format!("must be at most {MAX_ENTRIES}");
+                return Err(ManifestError::BadSpec { field, reason });
+            }
+        }
+        if self.guidance.is_some_and(|scale| !scale.is_finite()) {
+            return Err(ManifestError::BadSpec {
+                field: "guidance",
+                reason: "must be a finite number".to_owned(),
             });
         }
         Ok(())

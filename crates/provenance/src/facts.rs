@@ -7,11 +7,12 @@ use colophon_manifest::{
 use colophon_policy::{ManifestAgreement, ManifestState};
 
 use crate::config::LOCAL_LIST;
+use crate::generated::{BUILT_IN, backend_name, guidance};
 use crate::hex;
 use crate::lookup::Hit;
 use crate::report::{
-    AgentEvidence, InclusionEvidence, IngredientEvidence, LedgerEvidence, ManifestEvidence,
-    Nearest, SignerEvidence,
+    AgentEvidence, GenerationEvidence, InclusionEvidence, IngredientEvidence, LedgerEvidence,
+    ManifestEvidence, Nearest, SignerEvidence, WeightsEvidence,
 };
 use crate::time::rfc3339;
 
@@ -89,6 +90,7 @@ impl ManifestEvidence {
             actions: Vec::new(),
             software_agent: None,
             claimed_time: None,
+            generation: None,
             unmarked_reason: None,
             ledger_origin: None,
             ingredients: Vec::new(),
@@ -124,6 +126,7 @@ impl ManifestEvidence {
                 .collect(),
             software_agent: first.and_then(|action| action.software_agent.as_ref().map(agent)),
             claimed_time: first.and_then(|action| action.when.clone()),
+            generation: report.generation.as_ref().map(said),
             unmarked_reason: issuance.and_then(|issuance| issuance.unmarked_reason.clone()),
             ledger_origin: issuance.and_then(|issuance| issuance.ledger_origin.clone()),
             ingredients: report
@@ -168,6 +171,7 @@ impl LedgerEvidence {
                 _ => "generate",
             },
             generator: record.generator.as_ref().map(agent_evidence),
+            generation: record.generation.as_ref().map(recorded),
             source_type: record.source_type.clone(),
             asset_sha256: hex(&record.asset_sha256),
             manifest_id: record.manifest_id.clone(),
@@ -188,6 +192,56 @@ impl Nearest {
             issued_at: rfc3339(entry.record.issued_at),
             generator: entry.record.generator.as_ref().map(agent_evidence),
         }
+    }
+}
+
+/// A generation as a manifest tells it.
+fn said(it: &colophon_manifest::Generation) -> GenerationEvidence {
+    GenerationEvidence {
+        backend: it.backend.clone(),
+        model_id: it.model_id.clone(),
+        built_in: it.note.as_deref() == Some(BUILT_IN),
+        license: it.license.clone(),
+        training_licenses: it.training_licenses.clone(),
+        weights: it
+            .weights
+            .iter()
+            .map(|each| WeightsEvidence {
+                file: each.file.clone(),
+                sha256: each.sha256.clone(),
+            })
+            .collect(),
+        width: it.width,
+        height: it.height,
+        seeds: it.seeds.clone(),
+        steps: it.steps,
+        sampler: it.sampler.clone(),
+        guidance: it.guidance,
+    }
+}
+
+/// A generation as a record tells it.
+fn recorded(it: &colophon_ledger::Generation) -> GenerationEvidence {
+    GenerationEvidence {
+        backend: backend_name(it.backend).to_owned(),
+        model_id: it.model_id.clone(),
+        built_in: it.built_in,
+        license: it.license.clone(),
+        training_licenses: it.training_licenses.clone(),
+        weights: it
+            .weights
+            .iter()
+            .map(|each| WeightsEvidence {
+                file: each.file.clone(),
+                sha256: hex(&each.sha256),
+            })
+            .collect(),
+        width: it.width,
+        height: it.height,
+        seeds: it.seeds.clone(),
+        steps: it.steps,
+        sampler: it.sampler.clone(),
+        guidance: it.guidance_thousandths.map(guidance),
     }
 }
 

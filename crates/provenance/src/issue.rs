@@ -1,9 +1,10 @@
 //! The way out: from a picture to one that is marked, signed, recorded and then released.
 
-use std::path::Path;
 use std::time::{Duration, Instant};
 
-use colophon_imaging::{Format, ImagingError, Limits, Picture, StagedFile, decode};
+use colophon_imaging::{
+    Channels, Format, ImagingError, Limits, Picture, Samples, StagedFile, decode,
+};
 use colophon_keys::Passphrase;
 use colophon_ledger::{Kind, Ledger, NewRecord};
 use colophon_manifest::{
@@ -15,12 +16,16 @@ use colophon_watermark::{Detector, Embedder, WatermarkKey};
 use sha2::{Digest as _, Sha256};
 
 use crate::config::Config;
+use crate::generated::{Committed, KeptPrompt};
 use crate::make::{Encoded, Marked, Marker, encode_close, refuse_unfaithful, set_metadata};
 use crate::read_back::Expected;
 use crate::request::Steps;
 use crate::signing::ManifestSigner;
 use crate::verify::verdict_table;
-use crate::{Destination, Home, Issued, ProvenanceError, StampRequest, hex, rfc3339};
+use crate::{
+    Destination, GeneratedRequest, Home, IssueOptions, Issued, ModelOutput, ProvenanceError,
+    StampRequest, hex, rfc3339,
+};
 
 /// Issues pictures from one home; for use from many threads.
 pub struct Issuer {
@@ -110,28 +115,93 @@ impl Issuer {
         request: &StampRequest,
         destination: Destination,
     ) -> Result<Issued, ProvenanceError> {
-        // Said before any work is spent; the release holds it against races.
-        if !destination.overwrite && destination.path.symlink_metadata().is_ok() {
-            return Err(ImagingError::AlreadyExists(destination.path).into());
-        }
-        let mut clock = Clock::start();
-        let mut elapsed = Steps::default();
+        refuse_existing(&destination)?;
+        let clock = Clock::start();
         let original = self.decode_input(input)?;
-        let format = output_format(request, &destination.path, original.source_format())?;
+        let parent = parent(input, original.source_format(), "input")?;
+        let statement = Statement {
+            kind: Kind::Stamp,
+            source: request.source,
+            generator: request.generator.clone().map(|name| Agent {
+                name,
+                version: request.generator_version.clone(),
+            }),
+            keep_metadata: request.keep_metadata,
+            options: &request.options,
+            prompt: KeptPrompt::of_stamp(request.prompt.clone()),
+            generation: None,
+        };
+        self.issue(original, parent, &statement, destination, clock)
+    }
+
+    /// Issues what a model made: as [`Issuer::stamp`] from the decoded picture on.
+    ///
+    /// A file that a backend returned loses its own metadata, which often repeats the prompt; a
+    /// manifest that it carries becomes the parent of the new one. The prompt is in the record as a
+    /// salted commitment, and in the record's erasable part if it is to be kept; never in the
+    /// picture.
+    ///
+    /// # Errors
+    /// As [`Issuer::stamp`]; [`ProvenanceError::Random`].
+    pub fn issue_generated(
+        &self,
+        output: ModelOutput<'_>,
+        request: &GeneratedRequest,
+        destination: Destination,
+    ) -> Result<Issued, ProvenanceError> {
+        refuse_existing(&destination)?;
+        let clock = Clock::start();
+        let (original, parent) = match output {
+            ModelOutput::Pixels { width, height, rgb } => {
+                let picture = Picture::new(width, height, Channels::Rgb, Samples::U8(rgb))?;
+                (picture, None)
+            }
+            ModelOutput::File(bytes) => {
+                let picture = self.decode_input(bytes)?;
+                let parent = parent(bytes, picture.source_format(), "output of the model")?;
+                (picture, parent)
+            }
+        };
+        let mut salt = [0; 32];
+        getrandom::fill(&mut salt).map_err(|error| ProvenanceError::Random(error.to_string()))?;
+        let committed = Committed::new(request, salt);
+        let statement = Statement {
+            kind: Kind::Generate,
+            source: DigitalSourceType::TrainedAlgorithmicMedia,
+            generator: Some(request.facts.agent()),
+            keep_metadata: false,
+            options: &request.options,
+            prompt: KeptPrompt::of_generated(request, salt),
+            generation: Some(committed),
+        };
+        self.issue(original, parent, &statement, destination, clock)
+    }
+
+    /// What is common to all pictures: everything after decoding.
+    fn issue(
+        &self,
+        original: Picture,
+        parent: Option<Parent<'_>>,
+        statement: &Statement<'_>,
+        destination: Destination,
+        mut clock: Clock,
+    ) -> Result<Issued, ProvenanceError> {
+        let options = statement.options;
+        let mut elapsed = Steps::default();
+        let format = options.output_format(&destination.path, original.source_format())?;
         elapsed.decode_ms = clock.lap();
-        let mut marked = self.marker.mark(&original, request, format, &self.ledger)?;
+        let mut marked = self.marker.mark(&original, options, format, &self.ledger)?;
         elapsed.mark_ms = clock.lap();
-        set_metadata(&mut marked.picture, request);
+        set_metadata(&mut marked.picture, statement);
         let encoded = encode_close(
             &marked.picture,
             &original,
             format,
-            request.jpeg_quality,
+            options.jpeg_quality,
             self.quality_floor,
             &self.limits,
         )?;
         // The pixels are in the file now; nothing large is kept beside it.
-        let source_format = original.source_format();
         let Marked {
             picture,
             watermark_id,
@@ -143,9 +213,8 @@ impl Issuer {
         drop((original, picture));
         elapsed.encode_ms = clock.lap();
 
-        let parent = parent(input, source_format)?;
         let facts = Facts {
-            request,
+            statement,
             watermark_id,
             unmarked_reason: unmarked_reason.clone(),
         };
@@ -165,6 +234,7 @@ impl Issuer {
         let bytes = signed.asset.len() as u64;
         let receipt = self.release(Ready { signed, record }, &destination)?;
         elapsed.store_ms = clock.lap();
+        let committed = statement.generation.as_ref();
         Ok(Issued {
             path: destination.path,
             format: format.to_string(),
@@ -186,7 +256,9 @@ impl Issuer {
             // No other kind of chain can be made or installed yet.
             local_chain: true,
             unmarked_reason,
-            issued_at: rfc3339(request.issued_at),
+            prompt_commitment: committed.map(|it| hex(&it.commitment)),
+            prompt_salt: committed.map(|it| hex(&it.salt)),
+            issued_at: rfc3339(options.issued_at),
             elapsed,
         })
     }
@@ -203,25 +275,23 @@ impl Issuer {
         encoded: &Encoded,
         parent: Option<Parent<'a>>,
     ) -> ManifestSpec<'a> {
-        let request = facts.request;
+        let statement = facts.statement;
         ManifestSpec {
             claim_generator: Agent {
                 name: "Colophon".to_owned(),
                 version: Some(env!("CARGO_PKG_VERSION").to_owned()),
             },
             origin: match parent {
-                None => Origin::Created(request.source),
+                None => Origin::Created(statement.source),
                 Some(parent) => Origin::Opened {
                     parent,
-                    edit: Some(request.source).filter(|source| is_edit(*source)),
+                    edit: Some(statement.source).filter(|source| is_edit(*source)),
                 },
             },
-            software_agent: request.generator.clone().map(|name| Agent {
-                name,
-                version: request.generator_version.clone(),
-            }),
-            when: rfc3339(request.issued_at),
-            title: request.title.clone(),
+            software_agent: statement.generator.clone(),
+            generation: statement.generation.as_ref().map(Committed::in_manifest),
+            when: rfc3339(statement.options.issued_at),
+            title: statement.options.title.clone(),
             watermark_id: facts.watermark_id,
             fingerprint: encoded.content.fingerprint.map(|hash| hash.0),
             training_use: TrainingUse::default(),
@@ -248,18 +318,18 @@ impl Issuer {
     }
 
     fn record(&self, facts: &Facts<'_>, encoded: &Encoded, signed: &Signed) -> NewRecord {
-        let request = facts.request;
+        let statement = facts.statement;
         NewRecord {
-            issued_at: request.issued_at,
-            kind: Kind::Stamp,
-            generator: request
+            issued_at: statement.options.issued_at,
+            kind: statement.kind,
+            generator: statement
                 .generator
                 .clone()
-                .map(|name| colophon_ledger::Agent {
-                    name,
-                    version: request.generator_version.clone(),
+                .map(|agent| colophon_ledger::Agent {
+                    name: agent.name,
+                    version: agent.version,
                 }),
-            source_type: request.source.uri(),
+            source_type: statement.source.uri(),
             watermark_id: facts.watermark_id,
             fingerprint: encoded.content.fingerprint.map(|hash| hash.0),
             sketch: Some(encoded.content.sketch.to_bytes()),
@@ -271,8 +341,11 @@ impl Issuer {
             policy_hash: self.policy.0,
             width: encoded.content.width,
             height: encoded.content.height,
-            title: request.title.clone(),
-            prompt: request.prompt.clone(),
+            title: statement.options.title.clone(),
+            prompt: statement.prompt.text.clone(),
+            negative_prompt: statement.prompt.negative.clone(),
+            prompt_salt: statement.prompt.salt,
+            generation: statement.generation.as_ref().map(Committed::in_record),
             unmarked_reason: facts.unmarked_reason.clone(),
         }
     }
@@ -291,15 +364,32 @@ impl Issuer {
     }
 }
 
-/// What manifest and record both say.
+/// What manifest and record say of a picture, however it came.
+pub(crate) struct Statement<'a> {
+    kind: Kind,
+    pub source: DigitalSourceType,
+    /// The model or program that made it.
+    pub generator: Option<Agent>,
+    /// Whether the input's own metadata goes into the output.
+    pub keep_metadata: bool,
+    options: &'a IssueOptions,
+    prompt: KeptPrompt,
+    generation: Option<Committed<'a>>,
+}
+
+/// A statement with what became of the mark.
 struct Facts<'a> {
-    request: &'a StampRequest,
+    statement: &'a Statement<'a>,
     watermark_id: Option<u64>,
     unmarked_reason: Option<String>,
 }
 
 /// The input as an ingredient, when it carries a manifest.
-fn parent(input: &[u8], format: Format) -> Result<Option<Parent<'_>>, ProvenanceError> {
+fn parent<'a>(
+    input: &'a [u8],
+    format: Format,
+    title: &'a str,
+) -> Result<Option<Parent<'a>>, ProvenanceError> {
     if format == Format::Bmp {
         // BMP has no place for a manifest.
         return Ok(None);
@@ -308,7 +398,7 @@ fn parent(input: &[u8], format: Format) -> Result<Option<Parent<'_>>, Provenance
     Ok(has_manifest.then_some(Parent {
         bytes: input,
         mime: format.mime(),
-        title: "input",
+        title,
     }))
 }
 
@@ -326,25 +416,12 @@ fn is_edit(source: DigitalSourceType) -> bool {
     )
 }
 
-/// The format asked for, else by the output's name, else the input's, else PNG.
-fn output_format(
-    request: &StampRequest,
-    path: &Path,
-    input: Format,
-) -> Result<Format, ProvenanceError> {
-    let extension = path.extension().and_then(|extension| extension.to_str());
-    let named = extension.and_then(Format::from_extension);
-    let format = match request.format.or(named) {
-        Some(format) => format,
-        None if input.can_encode() => input,
-        None => Format::Png,
-    };
-    if format.can_encode() {
-        return Ok(format);
+/// Said before any work is spent; the release holds it against races.
+fn refuse_existing(destination: &Destination) -> Result<(), ProvenanceError> {
+    if !destination.overwrite && destination.path.symlink_metadata().is_ok() {
+        return Err(ImagingError::AlreadyExists(destination.path.clone()).into());
     }
-    Err(ProvenanceError::Imaging(ImagingError::Parameter(format!(
-        "{format} files cannot carry a manifest of ours; name the output .png, .jpg or .webp"
-    ))))
+    Ok(())
 }
 
 /// Laps in milliseconds.

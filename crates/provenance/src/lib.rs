@@ -9,6 +9,7 @@ mod binding;
 mod config;
 mod error;
 mod facts;
+mod generated;
 mod home;
 mod issue;
 mod lookup;
@@ -22,17 +23,20 @@ mod verify;
 
 pub use config::{AnchorKind, AnchorList, Config, Setting, ShownSetting, Strength, ValueOrigin};
 pub use error::ProvenanceError;
+pub use generated::{
+    Backend, GeneratedRequest, GenerationFacts, ModelFacts, ModelOutput, Prompt, WeightsFile,
+};
 pub use home::{Home, InitOptions};
 pub use issue::Issuer;
 pub use make::{MarkedFile, mark_only};
 pub use report::{
     AgentEvidence, BindingAgreement, Comparison, Container, Declared, Evidence, FaintMark,
-    FingerprintEvidence, Geometry, HeatMapEvidence, InclusionEvidence, IngredientEvidence,
-    LedgerEvidence, ManifestEvidence, MarkSource, MarkStrength, Matched, Nearest, NotChecked,
-    Outcome, RecoveredManifest, Report, ReportError, ReportVerdict, SignerEvidence, Tool,
-    WatermarkEvidence,
+    FingerprintEvidence, GenerationEvidence, Geometry, HeatMapEvidence, InclusionEvidence,
+    IngredientEvidence, LedgerEvidence, ManifestEvidence, MarkSource, MarkStrength, Matched,
+    Nearest, NotChecked, Outcome, RecoveredManifest, Report, ReportError, ReportVerdict,
+    SignerEvidence, Tool, WatermarkEvidence, WeightsEvidence,
 };
-pub use request::{Destination, Issued, StampRequest, Steps};
+pub use request::{Destination, IssueOptions, Issued, StampRequest, Steps};
 pub use time::rfc3339;
 pub use verify::{Verifier, VerifierOptions};
 

@@ -10,8 +10,9 @@ use colophon_policy::Binding;
 use colophon_watermark::{Detection, Detector, Embedder, Mark, Payload, Plane, WatermarkError};
 
 use crate::binding::Examined;
+use crate::issue::Statement;
 use crate::lookup::comparison;
-use crate::{Config, EmbedOptions, LEAST_PSNR, ProvenanceError, StampRequest};
+use crate::{Config, EmbedOptions, IssueOptions, LEAST_PSNR, ProvenanceError};
 
 /// PSNR, in dB, that the mark leaves in a JPEG or WebP, so that mark and compression together can stay at
 /// [`FILE_PSNR`]: JPEG at quality 100 with full chroma costs about 51 dB.
@@ -49,16 +50,16 @@ impl Marker {
     pub fn mark(
         &self,
         original: &Picture,
-        request: &StampRequest,
+        asked: &IssueOptions,
         format: Format,
         ledger: &Ledger,
     ) -> Result<Marked, ProvenanceError> {
-        let payload = match request.payload {
+        let payload = match asked.payload {
             Some(id) => Payload(id),
             None => unused_id(ledger)?,
         };
         let luma = plane(original)?;
-        let options = options_for(format, request.embed.unwrap_or(self.embed));
+        let options = options_for(format, asked.embed.unwrap_or(self.embed));
         let (present, mark) = rayon::join(
             || self.detector.detect(&luma),
             || self.embedder.mark(&luma, payload, &options),
@@ -77,7 +78,7 @@ impl Marker {
             Ok(mark) => mark,
             Err(error @ (WatermarkError::TooSmall { .. } | WatermarkError::NoRoom { .. })) => {
                 let reason = error.to_string();
-                if request.allow_unmarked {
+                if asked.allow_unmarked {
                     return Ok(unmarked(original, Some(reason)));
                 }
                 return Err(ProvenanceError::CannotMark { reason });
@@ -224,18 +225,18 @@ fn unused_id(ledger: &Ledger) -> Result<Payload, ProvenanceError> {
 }
 
 /// Writes the IPTC properties, after removing the input's own metadata if that is asked for.
-pub(crate) fn set_metadata(picture: &mut Picture, request: &StampRequest) {
-    if !request.keep_metadata {
+pub(crate) fn set_metadata(picture: &mut Picture, statement: &Statement<'_>) {
+    if !statement.keep_metadata {
         picture.strip_metadata();
     }
-    let is_ai = request.source.is_ai();
+    let system = statement
+        .generator
+        .as_ref()
+        .filter(|_| statement.source.is_ai());
     picture.set_provenance_xmp(&ProvenanceXmp {
-        digital_source_type: request.source.uri(),
-        ai_system_used: request.generator.clone().filter(|_| is_ai),
-        ai_system_version: request
-            .generator_version
-            .clone()
-            .filter(|_| is_ai && request.generator.is_some()),
+        digital_source_type: statement.source.uri(),
+        ai_system_used: system.map(|agent| agent.name.clone()),
+        ai_system_version: system.and_then(|agent| agent.version.clone()),
         creator_tool: None,
     });
 }

@@ -182,6 +182,8 @@ pub struct ManifestEvidence {
     pub software_agent: Option<AgentEvidence>,
     /// The time claimed by the first action.
     pub claimed_time: Option<String>,
+    /// How a model made the picture, as our own manifests say.
+    pub generation: Option<GenerationEvidence>,
     /// Why the picture was issued without a mark, as our own manifests say.
     pub unmarked_reason: Option<String>,
     /// The log that records the picture, as our own manifests say.
@@ -200,6 +202,46 @@ pub struct AgentEvidence {
     pub name: String,
     /// Its version.
     pub version: Option<String>,
+}
+
+/// How a model made a picture. Never what it was asked for.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct GenerationEvidence {
+    /// `embedded`, in the program that issued the picture, or `remote`.
+    pub backend: String,
+    /// Identifier of the model.
+    pub model_id: String,
+    /// Whether it is the demonstration model that ships with the program.
+    pub built_in: bool,
+    /// Licence of the weights, SPDX.
+    pub license: Option<String>,
+    /// Licences of the training data, SPDX.
+    pub training_licenses: Vec<String>,
+    /// Files of the weights.
+    pub weights: Vec<WeightsEvidence>,
+    /// Width of each picture that the model made, pixels.
+    pub width: u32,
+    /// Height of each picture that the model made, pixels.
+    pub height: u32,
+    /// Seeds of the pictures shown, in order.
+    pub seeds: Vec<u64>,
+    /// Denoising steps.
+    pub steps: Option<u32>,
+    /// Name of the sampler.
+    pub sampler: Option<String>,
+    /// Guidance scale.
+    pub guidance: Option<f64>,
+}
+
+/// One file of a model's weights.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct WeightsEvidence {
+    /// Its name.
+    pub file: String,
+    /// SHA-256 of its bytes, hex.
+    pub sha256: String,
 }
 
 /// Names in the signing certificate.
@@ -258,6 +300,8 @@ pub struct LedgerEvidence {
     pub kind: &'static str,
     /// The model or program recorded.
     pub generator: Option<AgentEvidence>,
+    /// How the model made the picture; of records of kind `generate`.
+    pub generation: Option<GenerationEvidence>,
     /// The digital source type recorded.
     pub source_type: String,
     /// SHA-256 of the issued file, hex.

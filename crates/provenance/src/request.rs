@@ -1,12 +1,13 @@
 //! What an issuer is asked for, and what it answers.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use colophon_imaging::ImagingError;
 use serde::Serialize;
 
-use crate::{DigitalSourceType, EmbedOptions, Format};
+use crate::{DigitalSourceType, EmbedOptions, Format, ProvenanceError};
 
-/// What to say about a picture and how to write it.
+/// What to say about an existing picture and how to write it.
 #[derive(Debug, Clone)]
 pub struct StampRequest {
     /// How the picture came into being.
@@ -15,26 +16,13 @@ pub struct StampRequest {
     pub generator: Option<String>,
     /// Its version; without a generator it is ignored.
     pub generator_version: Option<String>,
-    /// Title, at most 500 characters: in the manifest, so public.
-    pub title: Option<String>,
     /// Prompt: kept in the erasable part of the ledger record only.
     pub prompt: Option<String>,
-    /// Strength of the mark; `None` goes by the home's settings.
-    pub embed: Option<EmbedOptions>,
-    /// Output format; `None` goes by the output's extension, then by the input.
-    pub format: Option<Format>,
-    /// JPEG quality, 1..=100, used as it is; `None` chooses one that keeps [`crate::LEAST_PSNR`]
-    /// where a JPEG can.
-    pub jpeg_quality: Option<u8>,
     /// Whether EXIF, XMP, IPTC and texts of the input go into the output. The colour profile and
     /// the density always do.
     pub keep_metadata: bool,
-    /// Issue a picture that has no room for a mark without one, and say so.
-    pub allow_unmarked: bool,
-    /// The id to mark with, for tests; `None` draws one at random.
-    pub payload: Option<u64>,
-    /// The present, Unix seconds.
-    pub issued_at: i64,
+    /// What is not about the input.
+    pub options: IssueOptions,
 }
 
 impl StampRequest {
@@ -44,16 +32,66 @@ impl StampRequest {
             source,
             generator: None,
             generator_version: None,
-            title: None,
             prompt: None,
+            keep_metadata: true,
+            options: IssueOptions::new(issued_at),
+        }
+    }
+}
+
+/// How a picture is issued, wherever it comes from.
+#[derive(Debug, Clone)]
+pub struct IssueOptions {
+    /// Title, at most 500 characters: in the manifest, so public.
+    pub title: Option<String>,
+    /// Strength of the mark; `None` goes by the home's settings.
+    pub embed: Option<EmbedOptions>,
+    /// Output format; `None` goes by the output's extension, then by the input.
+    pub format: Option<Format>,
+    /// JPEG quality, 1..=100, used as it is; `None` chooses one that keeps [`crate::LEAST_PSNR`]
+    /// where a JPEG can.
+    pub jpeg_quality: Option<u8>,
+    /// Issue a picture that has no room for a mark without one, and say so.
+    pub allow_unmarked: bool,
+    /// The id to mark with, for tests; `None` draws one at random.
+    pub payload: Option<u64>,
+    /// The present, Unix seconds.
+    pub issued_at: i64,
+}
+
+impl IssueOptions {
+    /// Nothing optional said: mark required.
+    pub fn new(issued_at: i64) -> Self {
+        Self {
+            title: None,
             embed: None,
             format: None,
             jpeg_quality: None,
-            keep_metadata: true,
             allow_unmarked: false,
             payload: None,
             issued_at,
         }
+    }
+
+    /// The format of the output: the one asked for, else that of its name, else the input's, else
+    /// PNG.
+    ///
+    /// # Errors
+    /// [`ProvenanceError::Imaging`] for one that cannot carry a manifest of ours.
+    pub fn output_format(&self, path: &Path, input: Format) -> Result<Format, ProvenanceError> {
+        let extension = path.extension().and_then(|extension| extension.to_str());
+        let named = extension.and_then(Format::from_extension);
+        let format = match self.format.or(named) {
+            Some(format) => format,
+            None if input.can_encode() => input,
+            None => Format::Png,
+        };
+        if format.can_encode() {
+            return Ok(format);
+        }
+        Err(ProvenanceError::Imaging(ImagingError::Parameter(format!(
+            "{format} files cannot carry a manifest of ours; name the output .png, .jpg or .webp"
+        ))))
     }
 }
 
@@ -108,6 +146,11 @@ pub struct Issued {
     pub local_chain: bool,
     /// Why the picture carries no mark, when it carries none.
     pub unmarked_reason: Option<String>,
+    /// The record's commitment to the prompt, hex; of generated pictures only.
+    pub prompt_commitment: Option<String>,
+    /// Its salt, hex: with it and the prompt anyone can check the commitment. The record keeps it
+    /// only together with the prompt.
+    pub prompt_salt: Option<String>,
     /// Time of issue, RFC 3339.
     pub issued_at: String,
     /// What the steps took.

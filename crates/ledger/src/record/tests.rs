@@ -14,6 +14,20 @@ const GOLDEN_LEAF: &str = "8f6f636f6c6f70686f6e2e7265636f7264011a6b49d20002826f5
 const GOLDEN_PRIVATE: &str = "8770636f6c6f70686f6e2e70726976617465016741207469746c65f65820\
     000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f420102f6";
 
+/// The same of [`golden_generated`], with a prompt salt of 0x33.
+const GOLDEN_GENERATED_LEAF: &str = "906f636f6c6f70686f6e2e7265636f7264021a6b49d20001826f5177656e2d496d6167652d32353132f677747261696e6564416c676f\
+    726974686d69634d656469615820aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa582005b3abf2579a\
+    5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f6a75726e3a633270613a315820bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\
+    bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb5820cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc190400\
+    1903005820e2fb1c1d8a3a4ad592e30f6283dc7c5c6a891abf87ef3d44e2879b5a2e1679ee5820a753f2a8b23b19cf62b9ecc57f1099\
+    a46718e6d0e881d241abc7af5d941a5a638d016d6578616d706c652f6d6f64656c8182716d6f64656c2e7361666574656e736f727358\
+    20dddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddddd714d4954204f52204170616368652d322e3082634d\
+    4954674343302d312e3001190200190200820708146565756c65721911945820881175ff98630ea49d512599104a97959b60e8955611\
+    b2a0f4d98731976dbe25";
+const GOLDEN_GENERATED_PRIVATE: &str = "8970636f6c6f70686f6e2e70726976617465026741207469746c6569612072656420666f785820000102030405060708090a0b0c0d0e\
+    0f101112131415161718191a1b1c1d1e1f420102f664736e6f7758203333333333333333333333333333333333333333333333333333\
+    333333333333";
+
 pub(crate) fn golden_record() -> NewRecord {
     NewRecord {
         issued_at: 1_800_000_000,
@@ -36,7 +50,39 @@ pub(crate) fn golden_record() -> NewRecord {
         height: 768,
         title: Some("A title".to_owned()),
         prompt: None,
+        negative_prompt: None,
+        prompt_salt: None,
+        generation: None,
         unmarked_reason: None,
+    }
+}
+
+fn golden_generated() -> NewRecord {
+    let salt = [0x33; 32];
+    NewRecord {
+        kind: Kind::Generate,
+        prompt: Some("a red fox".to_owned()),
+        negative_prompt: Some("snow".to_owned()),
+        prompt_salt: Some(salt),
+        generation: Some(Generation {
+            backend: Backend::Embedded,
+            model_id: "example/model".to_owned(),
+            weights: vec![WeightsFile {
+                file: "model.safetensors".to_owned(),
+                sha256: [0xdd; 32],
+            }],
+            license: Some("MIT OR Apache-2.0".to_owned()),
+            training_licenses: vec!["MIT".to_owned(), "CC0-1.0".to_owned()],
+            built_in: true,
+            width: 512,
+            height: 512,
+            seeds: vec![7, 8],
+            steps: Some(20),
+            sampler: Some("euler".to_owned()),
+            guidance_thousandths: Some(4_500),
+            prompt_commitment: prompt_commitment(&salt, "a red fox", Some("snow")),
+        }),
+        ..golden_record()
     }
 }
 
@@ -52,6 +98,84 @@ fn golden_bytes() {
     assert_eq!(hex(&prepared.leaf), GOLDEN_LEAF);
     assert_eq!(hex(&prepared.private.body), GOLDEN_PRIVATE);
 }
+
+#[test]
+fn golden_bytes_of_a_generated_picture() {
+    let prepared = Prepared::with_salts(golden_generated(), [0x11; 32], [0x22; 32]).unwrap();
+    assert_eq!(hex(&prepared.leaf), GOLDEN_GENERATED_LEAF);
+    assert_eq!(hex(&prepared.private.body), GOLDEN_GENERATED_PRIVATE);
+    assert_eq!(
+        PublicRecord::decode(&prepared.leaf).unwrap().generation,
+        golden_generated().generation
+    );
+}
+
+#[test]
+fn the_leaf_holds_the_prompt_as_a_commitment_only() {
+    let prepared = Prepared::new(golden_generated()).unwrap();
+    let holds = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).any(|found| found == text);
+    assert!(holds(&prepared.private.body, b"a red fox"));
+    for secret in [b"a red fox".as_slice(), b"snow", &[0x33; 32]] {
+        assert!(!holds(&prepared.leaf, secret));
+    }
+    let forgotten = NewRecord {
+        prompt: None,
+        negative_prompt: None,
+        prompt_salt: None,
+        ..golden_generated()
+    };
+    let prepared = Prepared::new(forgotten).unwrap();
+    let leaf = PublicRecord::decode(&prepared.leaf).unwrap();
+    assert_eq!(leaf.generation, golden_generated().generation);
+    assert_eq!(prepared.private.open(&leaf).unwrap().prompt, None);
+}
+
+#[test]
+fn a_prompt_that_was_not_committed_to_is_noticed() {
+    let prepared = Prepared::new(golden_generated()).unwrap();
+    let mut leaf = PublicRecord::decode(&prepared.leaf).unwrap();
+    let generation = leaf.generation.as_mut().unwrap();
+    generation.prompt_commitment = prompt_commitment(&[0x33; 32], "a red fox", None);
+    let refused = prepared.private.open(&leaf).unwrap_err();
+    assert!(refused.contains("prompt"), "{refused}");
+}
+
+#[test]
+fn a_generation_goes_with_its_kind_and_its_prompt() {
+    let without = |change: fn(&mut NewRecord)| {
+        let mut record = golden_generated();
+        change(&mut record);
+        Prepared::new(record).map(|_| ()).unwrap_err().to_string()
+    };
+    for (change, says) in [
+        (
+            (|it| it.kind = Kind::Stamp) as fn(&mut NewRecord),
+            "only a generated picture",
+        ),
+        (|it| it.prompt = None, "together or not at all"),
+        (|it| it.prompt_salt = None, "together or not at all"),
+        (|it| it.negative_prompt = None, "not the one committed to"),
+        (
+            |it| it.prompt = Some("a blue fox".to_owned()),
+            "not the one committed to",
+        ),
+        (|it| it.generation = None, "belong to a generated picture"),
+        (
+            |it| it.generation.as_mut().unwrap().seeds = vec![0; MAX_TEST_SEEDS],
+            "more than 64 seeds",
+        ),
+        (
+            |it| it.generation.as_mut().unwrap().sampler = Some("x".repeat(300)),
+            "the sampler is longer than 256 bytes",
+        ),
+    ] {
+        let refused = without(change);
+        assert!(refused.contains(says), "{refused}");
+    }
+}
+
+/// One more than a record takes.
+const MAX_TEST_SEEDS: usize = 65;
 
 #[test]
 fn salts_hide_equal_records() {
@@ -71,8 +195,24 @@ fn salts_hide_equal_records() {
 
 #[test]
 fn the_largest_leaf_fits_the_log() {
-    let mut record = golden_record();
+    let mut record = golden_generated();
     let long = "x".repeat(MAX_PUBLIC_TEXT);
+    let name = "x".repeat(256);
+    record.generation = Some(Generation {
+        model_id: long.clone(),
+        weights: vec![
+            WeightsFile {
+                file: name.clone(),
+                sha256: [0; 32]
+            };
+            64
+        ],
+        license: Some(name.clone()),
+        training_licenses: vec![name.clone(); 32],
+        seeds: vec![u64::MAX; 64],
+        sampler: Some(name),
+        ..record.generation.unwrap()
+    });
     record.generator = Some(Agent {
         name: long.clone(),
         version: Some(long.clone()),
@@ -80,6 +220,36 @@ fn the_largest_leaf_fits_the_log() {
     record.source_type.clone_from(&long);
     record.manifest_id = long;
     assert!(Prepared::new(record).unwrap().leaf.len() < 65_535);
+}
+
+prop_compose! {
+    fn generations()(
+        remote: bool,
+        built_in: bool,
+        weights in proptest::collection::vec(any::<(String, [u8; 32])>(), 0..3),
+        texts: (String, Option<String>, Option<String>),
+        training_licenses in proptest::collection::vec(any::<String>(), 0..3),
+        size: (u32, u32),
+        seeds in proptest::collection::vec(any::<u64>(), 0..5),
+        numbers: (Option<u32>, Option<u32>),
+        prompt_commitment: [u8; 32],
+    ) -> Generation {
+        Generation {
+            backend: if remote { Backend::Remote } else { Backend::Embedded },
+            model_id: texts.0,
+            weights: weights.into_iter().map(|(file, sha256)| WeightsFile { file, sha256 }).collect(),
+            license: texts.1,
+            training_licenses,
+            built_in,
+            width: size.0,
+            height: size.1,
+            seeds,
+            steps: numbers.0,
+            sampler: texts.2,
+            guidance_thousandths: numbers.1,
+            prompt_commitment,
+        }
+    }
 }
 
 prop_compose! {
@@ -93,10 +263,26 @@ prop_compose! {
         agent: Option<(String, Option<String>)>,
         private: (Option<String>, Option<String>),
         manifest in proptest::collection::vec(any::<u8>(), 0..50),
+        generation in option::of(generations()),
+        kept: (bool, [u8; 32], Option<String>),
     ) -> NewRecord {
+        let (keep, salt, negative) = kept;
+        let prompt = private.1;
+        let (salt, negative_prompt) = match (&generation, &prompt) {
+            (Some(_), Some(_)) if keep => (Some(salt), negative),
+            _ => (None, None),
+        };
+        let prompt = prompt.filter(|_| generation.is_none() || keep);
+        let generation = generation.map(|it| Generation {
+            prompt_commitment: match (&prompt, &salt) {
+                (Some(prompt), Some(salt)) => prompt_commitment(salt, prompt, negative_prompt.as_deref()),
+                _ => it.prompt_commitment,
+            },
+            ..it
+        });
         NewRecord {
             issued_at: numbers.0,
-            kind: if numbers.1 % 2 == 0 { Kind::Generate } else { Kind::Stamp },
+            kind: if numbers.1 % 2 == 0 || generation.is_some() { Kind::Generate } else { Kind::Stamp },
             generator: agent.map(|(name, version)| Agent { name, version }),
             source_type: texts.0,
             watermark_id,
@@ -111,7 +297,10 @@ prop_compose! {
             width: numbers.1,
             height: numbers.2,
             title: private.0,
-            prompt: private.1,
+            prompt,
+            negative_prompt,
+            prompt_salt: salt,
+            generation,
             unmarked_reason: watermark_id.is_none().then(|| "flat".to_owned()),
         }
     }
@@ -126,6 +315,7 @@ proptest! {
         prop_assert_eq!((leaf.issued_at, leaf.kind, &leaf.generator), (record.issued_at, record.kind, &record.generator));
         prop_assert_eq!((&leaf.source_type, &leaf.manifest_id), (&record.source_type, &record.manifest_id));
         prop_assert_eq!((leaf.width, leaf.height, leaf.is_marked()), (record.width, record.height, record.watermark_id.is_some()));
+        prop_assert_eq!(&leaf.generation, &record.generation);
         let part = prepared.private.open(&leaf).unwrap();
         let sent = PrivatePart {
             watermark_id: record.watermark_id,
@@ -133,6 +323,8 @@ proptest! {
             sketch: record.sketch,
             title: record.title,
             prompt: record.prompt,
+            negative_prompt: record.negative_prompt,
+            prompt_salt: record.prompt_salt,
             unmarked_reason: record.unmarked_reason,
         };
         prop_assert_eq!(part, sent);

@@ -3,7 +3,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use colophon_ledger::{Agent, Kind, Ledger, NewRecord, NoteSigner, VerifierKey};
+use colophon_ledger::{
+    Agent, Backend, Generation, Kind, Ledger, NewRecord, NoteSigner, VerifierKey, WeightsFile,
+    prompt_commitment,
+};
 use colophon_tlog::Ed25519Signer;
 use sha2::{Digest, Sha256};
 
@@ -21,8 +24,45 @@ pub fn open(dir: &Path) -> Ledger {
     Ledger::open(dir, ORIGIN, Box::new(signer())).unwrap()
 }
 
-/// A record that is different for every `n`.
+/// A record that is different for every `n`; every third is of a generated picture.
 pub fn record(n: u64) -> NewRecord {
+    let stamped = stamped(n);
+    if n % 3 != 1 {
+        return stamped;
+    }
+    let salt = [n as u8; 32];
+    let prompt = stamped.prompt.as_deref().unwrap_or_default();
+    NewRecord {
+        kind: Kind::Generate,
+        generation: Some(generation(prompt_commitment(&salt, prompt, Some("a blur")))),
+        negative_prompt: Some("a blur".to_owned()),
+        prompt_salt: Some(salt),
+        ..stamped
+    }
+}
+
+fn generation(prompt_commitment: [u8; 32]) -> Generation {
+    Generation {
+        backend: Backend::Embedded,
+        model_id: "example/model".to_owned(),
+        weights: vec![WeightsFile {
+            file: "model.safetensors".to_owned(),
+            sha256: [8; 32],
+        }],
+        license: Some("MIT".to_owned()),
+        training_licenses: vec!["CC0-1.0".to_owned()],
+        built_in: true,
+        width: 1024,
+        height: 768,
+        seeds: vec![9],
+        steps: Some(20),
+        sampler: Some("euler".to_owned()),
+        guidance_thousandths: Some(4_000),
+        prompt_commitment,
+    }
+}
+
+fn stamped(n: u64) -> NewRecord {
     let hash = |what: &str| <[u8; 32]>::from(Sha256::digest(format!("{what} {n}")));
     let manifest = format!("manifest {n}").into_bytes();
     NewRecord {
@@ -46,6 +86,9 @@ pub fn record(n: u64) -> NewRecord {
         height: 768,
         title: Some(format!("Title {n}")),
         prompt: Some(format!("a prompt that stays private, {n}")),
+        negative_prompt: None,
+        prompt_salt: None,
+        generation: None,
         unmarked_reason: None,
     }
 }

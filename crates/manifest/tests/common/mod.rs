@@ -75,6 +75,7 @@ pub fn spec() -> ManifestSpec<'static> {
             name: "Test-Model".to_owned(),
             version: Some("2".to_owned()),
         }),
+        generation: None,
         when: "2026-11-23T12:00:00Z".to_owned(),
         title: Some("A test picture".to_owned()),
         watermark_id: Some(ID),

@@ -5,9 +5,9 @@ use std::path::Path;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use colophon_provenance::{Destination, Home, Issuer, ProvenanceError, StampRequest};
+use colophon_provenance::{Destination, Home, IssueOptions, Issuer, ProvenanceError, StampRequest};
 
-use crate::support::{NOW, Place, request, rule, scene};
+use crate::support::{NOW, Place, options, request, rule, scene};
 
 #[test]
 fn a_missing_folder_leaves_no_record() {
@@ -65,7 +65,10 @@ fn a_release_cut_short_after_the_record_is_harmless() {
 fn a_file_whose_mark_does_not_read_back_is_not_released() {
     let place = Place::new();
     let rough = StampRequest {
-        jpeg_quality: Some(1),
+        options: IssueOptions {
+            jpeg_quality: Some(1),
+            ..options()
+        },
         ..request()
     };
     let failed = place.stamp_with(&scene(1), "a.jpg", &rough).unwrap_err();

@@ -5,12 +5,13 @@ use std::thread;
 use colophon_imaging::{Channels, Picture, Samples};
 use colophon_policy::ManifestState;
 use colophon_provenance::{
-    Destination, EmbedOptions, Issuer, LEAST_PSNR, MarkSource, Outcome, ProvenanceError,
-    StampRequest,
+    Destination, EmbedOptions, IssueOptions, Issuer, LEAST_PSNR, MarkSource, Outcome,
+    ProvenanceError, StampRequest,
 };
 
 use crate::support::{
-    Place, decoded, jpeg, picture, png, png_chunk, request, rule, scene, stripped, transplanted,
+    Place, decoded, jpeg, options, picture, png, png_chunk, request, rule, scene, stripped,
+    transplanted,
 };
 
 #[test]
@@ -106,7 +107,10 @@ fn a_jpeg_keeps_its_quality_or_rises_until_it_is_close() {
     assert!(psnr >= LEAST_PSNR, "{psnr}");
 
     let asked = StampRequest {
-        jpeg_quality: Some(85),
+        options: IssueOptions {
+            jpeg_quality: Some(85),
+            ..options()
+        },
         ..request()
     };
     let issued = place.stamp_with(&input, "b.jpg", &asked).unwrap();
@@ -119,10 +123,13 @@ fn a_picture_that_cannot_carry_a_mark_is_refused_or_issued_with_the_reason() {
     let small = png(&picture(1, 120, 120));
     // As for a picture in which no mark would survive.
     let demanding = StampRequest {
-        embed: Some(EmbedOptions {
-            least_margin: 1e6,
-            ..EmbedOptions::default()
-        }),
+        options: IssueOptions {
+            embed: Some(EmbedOptions {
+                least_margin: 1e6,
+                ..EmbedOptions::default()
+            }),
+            ..options()
+        },
         ..request()
     };
     for (name, input, asked) in [
@@ -136,10 +143,8 @@ fn a_picture_that_cannot_carry_a_mark_is_refused_or_issued_with_the_reason() {
         );
         assert!(place.outputs().iter().all(|output| output != name));
 
-        let allowed = StampRequest {
-            allow_unmarked: true,
-            ..asked
-        };
+        let mut allowed = asked;
+        allowed.options.allow_unmarked = true;
         let issued = place.stamp_with(&input, name, &allowed).unwrap();
         assert_eq!(issued.watermark_id, None);
         let report = place.verify(&std::fs::read(&issued.path).unwrap());

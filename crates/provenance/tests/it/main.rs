@@ -2,6 +2,8 @@
 #![expect(clippy::unwrap_used, reason = "tests and their helpers")]
 
 mod failures;
+mod flat;
+mod generating;
 mod golden;
 mod issuing;
 mod support;

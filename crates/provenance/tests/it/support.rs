@@ -6,8 +6,8 @@ use colophon_imaging::{
     Channels, ChromaSubsampling, EncodeOptions, Format, Limits, Picture, Samples, decode, encode,
 };
 use colophon_provenance::{
-    Destination, DigitalSourceType, Home, Issued, Issuer, ProvenanceError, Report, StampRequest,
-    Verifier, VerifierOptions,
+    Destination, DigitalSourceType, Home, IssueOptions, Issued, Issuer, ProvenanceError, Report,
+    StampRequest, Verifier, VerifierOptions,
 };
 use tempfile::TempDir;
 
@@ -109,9 +109,16 @@ pub fn request() -> StampRequest {
     StampRequest {
         generator: Some("Example Model".to_owned()),
         generator_version: Some("2.1".to_owned()),
-        title: Some("A synthetic scene".to_owned()),
         prompt: Some("a secret prompt".to_owned()),
+        options: options(),
         ..StampRequest::new(DigitalSourceType::TrainedAlgorithmicMedia, NOW)
+    }
+}
+
+pub fn options() -> IssueOptions {
+    IssueOptions {
+        title: Some("A synthetic scene".to_owned()),
+        ..IssueOptions::new(NOW)
     }
 }
 

@@ -7,12 +7,13 @@ use colophon_manifest::{
 };
 use colophon_policy::{Binding, ManifestState};
 use colophon_provenance::{
-    MarkSource, MarkStrength, Matched, Outcome, Report, StampRequest, Verifier, VerifierOptions,
+    IssueOptions, MarkSource, MarkStrength, Matched, Outcome, Report, StampRequest, Verifier,
+    VerifierOptions,
 };
 
 use crate::support::{
-    Place, decoded, half, jpeg, picture, png, png_chunk, request, rule, scene, stripped, third,
-    transplanted, was_not_checked,
+    Place, decoded, half, jpeg, options, picture, png, png_chunk, request, rule, scene, stripped,
+    third, transplanted, was_not_checked,
 };
 
 #[test]
@@ -101,6 +102,7 @@ fn resigned(bytes: &[u8]) -> Vec<u8> {
         },
         origin: Origin::Created(DigitalSourceType::DigitalCapture),
         software_agent: None,
+        generation: None,
         when: "2026-11-21T00:00:00Z".to_owned(),
         title: None,
         watermark_id: None,
@@ -203,7 +205,10 @@ fn a_ledger_that_does_not_fit_its_checkpoint_proves_nothing() {
 fn a_likeness_is_a_weak_sign_and_recovers_nothing() {
     let place = Place::new();
     let unmarked = StampRequest {
-        allow_unmarked: true,
+        options: IssueOptions {
+            allow_unmarked: true,
+            ..options()
+        },
         ..request()
     };
     let small = picture(9, 120, 110);
