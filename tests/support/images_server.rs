@@ -324,8 +324,12 @@ impl Shared {
             }
             Reaction::Silence => {
                 stream.set_read_timeout(Some(Duration::from_millis(20)))?;
-                while !self.stopped.load(Ordering::SeqCst) && !is_gone(stream) {}
-                Ok(())
+                // Each look at the stream waits for those 20 ms.
+                loop {
+                    if is_gone(stream) || self.stopped.load(Ordering::SeqCst) {
+                        return Ok(());
+                    }
+                }
             }
         }
     }

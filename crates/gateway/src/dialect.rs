@@ -248,6 +248,8 @@ impl FromStr for Dialect {
 mod tests {
     use super::*;
 
+    type Change = fn(&mut ImagesRequest);
+
     fn full() -> ImagesRequest {
         ImagesRequest {
             model: Some("m".into()),
@@ -298,7 +300,7 @@ mod tests {
 
     #[test]
     fn what_a_server_would_ignore_or_misread_is_refused() {
-        let bad: [(Dialect, fn(&mut ImagesRequest)); 11] = [
+        let bad: [(Dialect, Change); 11] = [
             (Dialect::OpenAi, |r| r.seed = Some(1)),
             (Dialect::OpenAi, |r| r.steps = Some(1)),
             (Dialect::OpenAi, |r| r.guidance = Some(1.0)),

@@ -4,7 +4,7 @@ use crate::error::GatewayError;
 
 /// Longest prompt, in characters: the limit of the OpenAI API.
 pub const MAX_PROMPT_CHARS: usize = 32_000;
-/// Most pictures of one request: the limit of the OpenAI API, vLLM-Omni and SGLang.
+/// Most pictures of one request: the limit of the OpenAI API, vLLM-Omni and `SGLang`.
 pub const MAX_COUNT: u32 = 10;
 /// Longest side asked for, in pixels.
 pub const MAX_SIDE: u32 = 16_384;
@@ -138,17 +138,19 @@ fn check_text(field: &'static str, text: &str) -> Result<(), GatewayError> {
 mod tests {
     use super::*;
 
+    type Change = fn(&mut ImagesRequest);
+
     #[test]
     fn bad_input_is_refused_with_its_range() {
         let good = ImagesRequest::new("a fox", 512, 512);
         assert!(good.check().is_ok());
-        let bad: [(&str, fn(&mut ImagesRequest)); 14] = [
+        let bad: [(&str, Change); 14] = [
             ("prompt", |r| r.prompt = " \n".into()),
             ("prompt", |r| r.prompt = "a\u{0}b".into()),
             ("prompt", |r| r.prompt = "a\u{1b}[2J".into()),
             ("prompt", |r| r.prompt = "word ".repeat(10_000)),
             ("negative prompt", |r| {
-                r.negative_prompt = Some(String::new())
+                r.negative_prompt = Some(String::new());
             }),
             ("model", |r| r.model = Some(String::new())),
             ("model", |r| r.model = Some("a\nb".into())),

@@ -63,7 +63,7 @@ mod tests {
     fn only_refusals_before_any_work_are_repeated() {
         let (soon, late, patience) = (
             Duration::from_millis(20),
-            Duration::from_secs(60),
+            Duration::from_mins(1),
             Duration::from_secs(10),
         );
         for status in 200..600 {

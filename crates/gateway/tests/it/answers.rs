@@ -56,7 +56,7 @@ fn extensions_are_sent_under_the_servers_names() {
     request.seed = Some(7);
     request.steps = Some(4);
     let answer = ask_with(&server, &request, |b| {
-        b.dialect = Dialect::StableDiffusionCpp
+        b.dialect = Dialect::StableDiffusionCpp;
     });
     assert_eq!(answer.unwrap().pictures.len(), 1);
     ask_with(&server, &request, |_| {}).unwrap();

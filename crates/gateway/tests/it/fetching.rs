@@ -213,7 +213,7 @@ fn fetching_can_be_cancelled() {
     cancelled_after(&server, Duration::from_millis(250), |_| {});
     server.serve("/slow2", Reaction::Silence);
     let error = ask_for_with(&server, "/slow2", |b| {
-        b.timeout = Duration::from_millis(300)
+        b.timeout = Duration::from_millis(300);
     });
     assert!(
         matches!(error, Err(GatewayError::TimedOut { .. })),

@@ -120,7 +120,7 @@ fn a_certificate_that_nobody_vouches_for_gets_neither_prompt_nor_key() {
     for client in [
         client(&front, |_| {}),
         client(&wrong_name, |b| {
-            b.root_certificates = Some(wrong_name.pem.clone())
+            b.root_certificates = Some(wrong_name.pem.clone());
         }),
     ] {
         let error = client.generate(&request(), &|| false).unwrap_err();
