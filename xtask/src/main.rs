@@ -5,6 +5,7 @@ mod bench;
 mod chart;
 mod code_limit;
 mod false_positives;
+mod generation;
 mod heat_map;
 mod issued_search;
 mod metrics;
@@ -43,6 +44,10 @@ cargo xtask false-positives DIR     hard unmarked pictures: ids read, null distr
     --peers            besides, the photographs marked by other watermarks
 cargo xtask heat-map DIR [N]        how well the heat map finds edits, in the first N pictures (default 40)
 cargo xtask code-limit [--plot SVG] word error rate of the mark's code beside the best possible
+cargo xtask contact-sheet FILE [PROMPTS]
+                                    pictures of the embedded model for 48 prompts, or those of a file, as one
+cargo xtask draw PROMPTS FOLDER     one picture of the embedded model a line, for crates/diffusion/training/judge.py
+cargo xtask bench-diffusion         the embedded model beside PyTorch; COLOPHON_PYTHON with torch and safetensors
 cargo xtask issued-search [N]       exact search among N issued ids (default 1000000; 100000000 needs 4 GB)
 ";
 
@@ -84,6 +89,12 @@ fn run() -> Result<()> {
             Path::new(folder),
             count.parse().context("N is a whole number")?,
         ),
+        ["contact-sheet", out] => generation::contact_sheet(Path::new(out), None),
+        ["contact-sheet", out, prompts] => {
+            generation::contact_sheet(Path::new(out), Some(Path::new(prompts)))
+        }
+        ["draw", prompts, folder] => generation::draw_all(Path::new(prompts), Path::new(folder)),
+        ["bench-diffusion"] => generation::bench(),
         _ => bail!("no such task\n{USAGE}"),
     }
 }

@@ -13,6 +13,7 @@
 //! The only crate that knows `candle`, and it shows none of it.
 
 mod device;
+mod embedded;
 mod error;
 mod family;
 mod image;

@@ -41,7 +41,7 @@ def main(assets, steps, threads, runs):
     def picture(count):
         reader(*coder.batch([captions.tokens(PROMPT)]))
         rows, colours = torch.arange(LAYERS), torch.zeros(LAYERS, dtype=torch.int64)
-        x = sample.draw(painter, rows, colours, count)
+        x = sample.draw(painter, rows, colours, count, guidance=1.4)
         layers = decoder(unproject(x / latents["scale"], latents["mean"], latents["basis"], GRID))
         torch.nn.functional.interpolate(layers, (512, 512), mode="bicubic", antialias=True)
 
