@@ -5,6 +5,7 @@ use crate::support::{Bench, golden};
 const COMMANDS: &[&[&str]] = &[
     &[],
     &["demo"],
+    &["generate"],
     &["stamp"],
     &["verify"],
     &["watermark"],

@@ -41,10 +41,12 @@ const VOLATILE: &[&str] = &[
     "read_back_ms",
     "store_ms",
     "quality",
+    "prompt_commitment",
+    "prompt_salt",
 ];
 
 /// Replaces volatile values, here and where sentences repeat them.
-fn normalised(mut value: Value) -> String {
+pub fn normalised(mut value: Value) -> String {
     let mut texts = Vec::new();
     replace(&mut value, &mut texts);
     let mut text = serde_json::to_string_pretty(&value).unwrap() + "\n";

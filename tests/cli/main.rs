@@ -1,10 +1,17 @@
 //! The `colophon` program from outside: what it prints, what it leaves, how it ends.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test fails by panicking"
+)]
 
 mod bad_input;
 mod checks;
+mod generate;
 mod help;
+#[path = "../support/images_server.rs"]
+mod images_server;
 mod json;
 mod machine;
 mod mark;

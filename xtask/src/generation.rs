@@ -1,4 +1,4 @@
-//! Pictures of the embedded model to look at and to judge, and its speed beside PyTorch.
+//! Pictures of the embedded model to look at and to judge, and its speed beside `PyTorch`.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -72,7 +72,7 @@ fn draw(pipeline: &Pipeline, prompt: &str, seed: u64) -> Result<RgbImage> {
     RgbImage::from_raw(image.width, image.height, image.pixels).context("pixels of another size")
 }
 
-/// The embedded model here and in PyTorch: same weights, same layers, same steps, same threads.
+/// The embedded model here and in `PyTorch`: same weights, same layers, same steps, same threads.
 pub fn bench() -> Result<()> {
     let pipeline = Pipeline::embedded()?;
     let size = Size::new(512, 512)?;

@@ -1,11 +1,17 @@
 //! The command line.
 
+mod generate;
+mod issue;
+
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use colophon_provenance::DigitalSourceType;
 use colophon_watermark::Payload;
+
+pub use generate::{Backend, Generate, Keep, Show};
+pub use issue::{Issue, OutputFormat, Strength};
 
 /// What `--help` says at its end.
 const EXIT_CODES: &str = "\
@@ -16,11 +22,12 @@ Exit codes:
   3  nothing was found
 Of several files the weightiest counts: 2, then 1, then 3, then 0.";
 
-/// Provenance for synthetic pictures: stamp, verify, trace back.
+/// Provenance for synthetic pictures: generate, stamp, verify, trace back.
 ///
-/// `stamp` puts an invisible mark and a signed manifest into a picture and records it in a
-/// tamper-evident ledger. `verify` tells what can be known about any picture, also when its
-/// metadata is gone. Everything works offline.
+/// `generate` makes a picture from a prompt. It and `stamp`, for pictures made elsewhere, put an
+/// invisible mark and a signed manifest into the picture and record it in a tamper-evident ledger.
+/// `verify` tells what can be known about any picture, also when its metadata is gone. Everything
+/// works offline; only `generate --backend openai` asks a server.
 #[derive(Debug, Parser)]
 #[command(name = "colophon", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -84,6 +91,14 @@ pub enum Command {
     /// Works offline and without an account, in a home of its own inside the output folder: your
     /// keys and your ledger are not touched.
     Demo(Demo),
+    /// Make pictures from a prompt; mark, sign and record them
+    ///
+    /// A model that is part of the program makes them, offline; or, with `--backend openai`, any
+    /// server with the OpenAI images API. Each picture is issued as by `stamp`: with an invisible
+    /// mark, a signed manifest and a record in the ledger, checked before it appears under its name.
+    /// The prompt is neither in the picture nor in the public record: that holds a salted commitment
+    /// to it, from which the prompt cannot be guessed.
+    Generate(Box<Generate>),
     /// Mark, sign and record pictures
     ///
     /// Each picture gets an invisible mark with a random id, a signed C2PA manifest and a record in
@@ -132,72 +147,28 @@ pub struct Demo {
 
 /// `colophon stamp`.
 #[derive(Debug, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
 pub struct Stamp {
     /// Pictures: PNG, JPEG, WebP, GIF or BMP
     #[arg(required = true, value_name = "FILE")]
     pub files: Vec<PathBuf>,
-    /// The stamped picture; its extension chooses the format
-    #[arg(
-        short,
-        long,
-        value_name = "FILE",
-        required_unless_present = "out_dir",
-        conflicts_with = "out_dir"
-    )]
-    pub out: Option<PathBuf>,
-    /// Folder for the stamped pictures, under their own names
-    #[arg(long, value_name = "DIR")]
-    pub out_dir: Option<PathBuf>,
+    /// How they are issued.
+    #[command(flatten)]
+    pub issue: Issue,
     /// Model or program that made the picture
     #[arg(long, value_name = "NAME")]
     pub generator: Option<String>,
     /// Its version
     #[arg(long, value_name = "VERSION", requires = "generator")]
     pub generator_version: Option<String>,
-    /// Title of the picture
-    #[arg(long)]
-    pub title: Option<String>,
     /// How the picture came to be: IPTC digital source type
     #[arg(long, value_name = "TYPE", default_value = "trainedAlgorithmicMedia")]
     pub source: DigitalSourceType,
     /// File with the prompt; kept in the private part of the record only
     #[arg(long, value_name = "FILE")]
     pub prompt_file: Option<PathBuf>,
-    /// How strong the mark may be [default: as set, else standard]
-    #[arg(long)]
-    pub strength: Option<Strength>,
     /// Leave out the picture's own metadata (EXIF, XMP, IPTC, text)
     #[arg(long)]
     pub strip_metadata: bool,
-    /// Issue a picture that has no room for the mark without it, and say so in
-    /// manifest and record
-    #[arg(long)]
-    pub allow_unmarked: bool,
-    /// Replace files that exist
-    #[arg(long)]
-    pub overwrite: bool,
-    /// Format of the output [default: by its extension, else that of the input]
-    #[arg(long, value_name = "FORMAT")]
-    pub format: Option<OutputFormat>,
-    /// JPEG quality [default: as the input, at least 90, raised if the picture needs it]
-    #[arg(long, value_name = "1-100", value_parser = clap::value_parser!(u8).range(1..=100))]
-    pub quality: Option<u8>,
-    /// Print one line of JSON a file
-    #[arg(long)]
-    pub json: bool,
-}
-
-/// Formats that can be written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum OutputFormat {
-    Png,
-    #[value(alias = "jpg")]
-    Jpeg,
-    Webp,
 }
 
 /// `colophon verify`.
@@ -252,17 +223,6 @@ pub enum Watermark {
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
     },
-}
-
-/// How strong the mark may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum Strength {
-    /// At least 45 dB; less robust
-    Subtle,
-    /// At least 42 dB, weaker where that is enough
-    Standard,
-    /// 42 dB, always
-    Strong,
 }
 
 /// `colophon keys`.

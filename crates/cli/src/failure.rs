@@ -3,6 +3,8 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use colophon_diffusion::DiffusionError;
+use colophon_gateway::GatewayError;
 use colophon_imaging::ImagingError;
 use colophon_keys::KeysError;
 use colophon_ledger::LedgerError;
@@ -27,6 +29,12 @@ pub enum Failure {
     /// Issuing, verifying or the home.
     #[error(transparent)]
     Provenance(#[from] ProvenanceError),
+    /// The model.
+    #[error(transparent)]
+    Diffusion(#[from] DiffusionError),
+    /// The images server.
+    #[error(transparent)]
+    Gateway(#[from] GatewayError),
     /// Standard output.
     #[error("cannot write the output")]
     Output(#[source] io::Error),

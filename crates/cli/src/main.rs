@@ -1,4 +1,4 @@
-//! The `colophon` program: stamp pictures, verify them, trace them back.
+//! The `colophon` program: generate and stamp pictures, verify them, trace them back.
 
 mod args;
 mod commands;
@@ -9,6 +9,7 @@ mod jobs;
 mod passphrase;
 mod printer;
 mod report;
+mod show;
 mod text;
 
 use std::process::ExitCode;

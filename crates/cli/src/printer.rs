@@ -1,6 +1,7 @@
 //! Where output goes, and how: settled once from the options and the terminal.
 
 use std::io::{self, IsTerminal as _, Write as _};
+use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
 use anstyle::{AnsiColor, Style};
@@ -126,6 +127,35 @@ impl Printer {
         );
     }
 
+    /// Whether text for people is printed at all.
+    pub fn is_quiet(&self) -> bool {
+        self.quiet
+    }
+
+    /// A bar on standard error over `steps`, with a message; hidden off a terminal.
+    pub fn steps(&self, steps: u64) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{bar:30} {msg}, {eta} left")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::new(steps).with_style(style)
+    }
+
+    /// A sign on standard error that something of unknown length goes on; hidden off a terminal.
+    pub fn waiting(&self, message: String) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{spinner} {msg}, {elapsed}")
+            .unwrap_or_else(|_| ProgressStyle::default_spinner());
+        let bar = ProgressBar::new_spinner()
+            .with_style(style)
+            .with_message(message);
+        bar.enable_steady_tick(Duration::from_millis(200));
+        bar
+    }
+
     /// A bar on standard error over `count` files; hidden for one file and off a terminal.
     pub fn progress(&self, count: usize) -> ProgressBar {
         if !self.progress || count < 2 {
@@ -151,4 +181,15 @@ pub fn describe(error: &dyn std::error::Error) -> String {
         cause = next.source();
     }
     line
+}
+
+/// Bytes for the terminal itself, such as a picture, on standard output as they are.
+///
+/// # Errors
+/// [`Failure::Output`].
+pub fn raw(bytes: &[u8]) -> Result<(), Failure> {
+    let mut out = io::stdout().lock();
+    out.write_all(bytes)
+        .and_then(|()| out.flush())
+        .map_err(Failure::Output)
 }

@@ -9,10 +9,10 @@ import sys
 import time
 
 import torch
-from safetensors.torch import load_file
 
 import captions
 import sample
+import stored
 from decoder import unproject
 from models import GRID, LATENT, Decoder, Painter, Reader
 from reader import TRIGRAMS, Coder
@@ -23,10 +23,8 @@ PROMPT, LAYERS = "a red fox, a tree and a small yellow house in the snow", 4
 def main(assets, steps, threads, runs):
     torch.set_num_threads(threads)
     names = json.load(open(f"{assets}/scene.json"))
-    stored = load_file(f"{assets}/miniature.safetensors")
-    values = {name: tensor.float() * stored[name + ".scale"][:, None] if tensor.dtype == torch.int8 else tensor.float()
-              for name, tensor in stored.items() if not name.endswith(".scale") or name == "latents.scale"}
-    part = lambda prefix: {name[len(prefix) + 1:]: tensor for name, tensor in values.items() if name.startswith(prefix + ".")}
+    values = stored.load(f"{assets}/miniature.safetensors")
+    part = lambda prefix: stored.part(values, prefix)
     kinds, concepts = len(names["kinds"]), len(names["concepts"])
     sizes = [concepts + 1, captions.MOST, 12, len(names["sizes"]), len(names["relations"]), kinds + 1, 12, len(names["styles"]) + 1]
     reader = Reader(len(names["words"]) + 1, TRIGRAMS, sizes)

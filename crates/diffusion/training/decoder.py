@@ -15,6 +15,7 @@ import torch
 
 import backgrounds
 import colours
+import stored
 import table as tables
 from models import GRID, Decoder, Painter
 from painter import Data
@@ -41,8 +42,8 @@ class Pairs:
             drawn = [backgrounds.draw(*tables.background_of(seed), seed, tables.SIDE * 4) for seed in range(DRAWN)]
             np.save(path, np.stack(drawn))
         self.drawn = np.load(path, mmap_mode="r")
-        stored = np.load(f"{options.table}/basis.npz")
-        self.mean, self.basis = torch.from_numpy(stored["mean"]), torch.from_numpy(stored["basis"])
+        latents = np.load(f"{options.table}/basis.npz")
+        self.mean, self.basis = torch.from_numpy(latents["mean"]), torch.from_numpy(latents["basis"])
         self.scale = torch.from_numpy(self.data.scale)
         self.painter = None
         if options.painter:
@@ -108,10 +109,13 @@ def main():
     parser.add_argument("--batch", type=int, default=8)
     parser.add_argument("--painter", action="store_true")
     parser.add_argument("--rate", type=float, default=1e-3)
+    parser.add_argument("--init", metavar="SAFETENSORS", help="start a new run from the weights that ship")
     options = parser.parse_args()
     torch.manual_seed(0)
     pairs = Pairs(options)
     model = Decoder().to(memory_format=torch.channels_last)
+    if options.init:
+        model.load_state_dict(stored.part(stored.load(options.init), "decoder"))
     path, images = f"{options.run}/decoder.pt", 0
     optimiser = torch.optim.AdamW(model.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.0)
     average = {name: p.detach().clone() for name, p in model.named_parameters()}

@@ -17,7 +17,7 @@ import captions
 import colours
 import concepts as taken
 import sample
-import table as tables
+import stored
 from decoder import unproject
 from models import GRID, LATENT, Decoder, Painter, Reader
 from painter import Data
@@ -74,7 +74,7 @@ def philox(seed, stream, count):
 @torch.no_grad()
 def fixture(values, data, saved, path):
     """Answers of the three networks for three prompts, each with the noise of seed 1."""
-    part = lambda prefix: {name[len(prefix) + 1:]: tensor for name, tensor in values.items() if name.startswith(prefix + ".")}
+    part = lambda prefix: stored.part(values, prefix)
     labels = saved["labels"]
     reader = Reader(len(saved["vocabulary"]) + 1, TRIGRAMS, sizes(labels))
     reader.load_state_dict(part("reader"))
@@ -115,11 +115,11 @@ def main(table, atlas, run, assets, fixture_path):
     painter, _ = averaged(f"{run}/painter.pt")
     decoder, _ = averaged(f"{run}/decoder.pt")
     reader, saved = averaged(f"{run}/reader.pt")
-    stored = np.load(f"{table}/basis.npz")
+    latents = np.load(f"{table}/basis.npz")
     tensors = {f"painter.{name}": tensor for name, tensor in painter.items()}
     tensors |= {f"decoder.{name}": tensor for name, tensor in decoder.items()}
     tensors |= {f"reader.{name}": tensor for name, tensor in reader.items()}
-    tensors |= {"latents.mean": torch.from_numpy(stored["mean"]), "latents.basis": torch.from_numpy(stored["basis"]),
+    tensors |= {"latents.mean": torch.from_numpy(latents["mean"]), "latents.basis": torch.from_numpy(latents["basis"]),
                 "latents.scale": torch.from_numpy(data.scale)}
     written, values = store(tensors)
     save_file(written, f"{assets}/miniature.safetensors")

@@ -16,6 +16,7 @@ import torch
 
 import backgrounds
 import colours
+import stored
 import table as tables
 from models import GRID, LATENT, Painter
 
@@ -123,6 +124,7 @@ def main():
     parser.add_argument("--batch", type=int, default=128)
     parser.add_argument("--cooldown", type=float, default=0.35, help="share of the time over which the rate falls")
     parser.add_argument("--rate", type=float, default=1.0)
+    parser.add_argument("--init", metavar="SAFETENSORS", help="start a new run from the weights that ship")
     options = parser.parse_args()
     os.makedirs(options.run, exist_ok=True)
     torch.manual_seed(0)
@@ -133,6 +135,8 @@ def main():
         model.code.weight[:-1] = codes
         model.draft.weight.copy_(matrix)
         model.draft.bias.copy_(mean)
+    if options.init:
+        model.load_state_dict(stored.part(stored.load(options.init), "painter"), strict=False)
     matrices = [p for name, p in model.blocks.named_parameters() if p.ndim == 2 and "modulation" not in name]
     chosen = {id(p) for p in matrices}
     tables_ = [model.code.weight, model.draft.weight, model.draft.bias]

@@ -1,6 +1,7 @@
 //! What a manifest says of how a picture was generated.
 #![expect(
     clippy::unwrap_used,
+    clippy::panic,
     reason = "a test stops where its ground gives way"
 )]
 

@@ -149,12 +149,11 @@ impl<'a> Stage<'a> {
 
     fn stamp(&self, original: &[u8]) -> Result<(Issued, Vec<u8>), Failure> {
         let _writing = self.context.interrupt.writing();
-        let request = StampRequest {
-            generator: Some("Demo model".to_owned()),
-            // The manifest itself must not mislead whoever meets the file later.
-            title: Some("Colophon demo: this picture stands in for a generated one".to_owned()),
-            ..StampRequest::new(DigitalSourceType::TrainedAlgorithmicMedia, now())
-        };
+        let mut request = StampRequest::new(DigitalSourceType::TrainedAlgorithmicMedia, now());
+        request.generator = Some("Demo model".to_owned());
+        // The manifest itself must not mislead whoever meets the file later.
+        request.options.title =
+            Some("Colophon demo: this picture stands in for a generated one".to_owned());
         let path = self.folder.join("stamped.jpg");
         let issuer = Issuer::open(&self.home, None, now())?;
         let issued = issuer.stamp(

@@ -3,6 +3,8 @@
 mod about;
 mod config;
 mod demo;
+mod generate;
+mod issuing;
 mod keys;
 mod ledger;
 mod record;
@@ -53,6 +55,7 @@ pub fn run(cli: &Cli, printer: &Printer, interrupt: &Interrupt) -> Result<Exit, 
     };
     match &cli.command {
         Command::Demo(options) => demo::run(&context, options),
+        Command::Generate(options) => generate::run(&context, options),
         Command::Stamp(options) => stamp::run(&context, options),
         Command::Verify(options) => verify::run(&context, options),
         Command::Watermark(command) => watermark::run(&context, command),

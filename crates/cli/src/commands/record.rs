@@ -1,6 +1,6 @@
 //! How a ledger record is shown.
 
-use colophon_ledger::{Entry, Kind};
+use colophon_ledger::{Backend, Entry, Generation, Kind};
 use colophon_provenance::rfc3339;
 use colophon_watermark::Payload;
 use serde_json::{Value, json};
@@ -41,6 +41,7 @@ pub fn as_json(entry: &Entry, private: bool) -> Value {
         "issued_at": rfc3339(record.issued_at),
         "kind": kind(entry),
         "generator": record.generator.as_ref().map(|agent| json!({ "name": agent.name, "version": agent.version })),
+        "generation": record.generation.as_ref().map(generation_json),
         "source_type": record.source_type,
         "width": record.width,
         "height": record.height,
@@ -60,8 +61,43 @@ pub fn as_json(entry: &Entry, private: bool) -> Value {
     if private {
         value["title"] = json!(part.and_then(|part| part.title.clone()));
         value["prompt"] = json!(part.and_then(|part| part.prompt.clone()));
+        value["negative_prompt"] = json!(part.and_then(|part| part.negative_prompt.clone()));
+        value["prompt_salt"] = json!(
+            part.and_then(|part| part.prompt_salt)
+                .map(|salt| hex(&salt))
+        );
     }
     value
+}
+
+fn generation_json(it: &Generation) -> Value {
+    let weights: Vec<Value> = it
+        .weights
+        .iter()
+        .map(|file| json!({ "file": file.file, "sha256": hex(&file.sha256) }))
+        .collect();
+    json!({
+        "backend": backend(it),
+        "model_id": it.model_id,
+        "built_in": it.built_in,
+        "license": it.license,
+        "training_licenses": it.training_licenses,
+        "weights": weights,
+        "width": it.width,
+        "height": it.height,
+        "seeds": it.seeds,
+        "steps": it.steps,
+        "sampler": it.sampler,
+        "guidance": it.guidance_thousandths.map(|it| f64::from(it) / 1e3),
+        "prompt_commitment": hex(&it.prompt_commitment),
+    })
+}
+
+fn backend(it: &Generation) -> &'static str {
+    match it.backend {
+        Backend::Embedded => "embedded",
+        _ => "remote",
+    }
 }
 
 /// Shows the record to people; title and prompt only if `private`.
@@ -77,6 +113,21 @@ pub fn tell(context: &Context<'_>, entry: &Entry, private: bool) -> Result<(), F
         "generator",
         generator(entry).as_deref().unwrap_or("not stated"),
     )?;
+    if let Some(it) = &record.generation {
+        say("model", &format!("{} ({})", it.model_id, backend(it)))?;
+        for file in &it.weights {
+            say("weights", &format!("{} {}", hex(&file.sha256), file.file))?;
+        }
+        let seeds: Vec<String> = it.seeds.iter().map(u64::to_string).collect();
+        if !seeds.is_empty() {
+            say("seed", &seeds.join(", "))?;
+        }
+        if let Some(steps) = it.steps {
+            let sampler = it.sampler.as_deref().unwrap_or("a sampler not stated");
+            say("steps", &format!("{steps}, {sampler}"))?;
+        }
+        say("commitment", &hex(&it.prompt_commitment))?;
+    }
     say("source type", &record.source_type)?;
     say(
         "size",
@@ -105,6 +156,9 @@ pub fn tell(context: &Context<'_>, entry: &Entry, private: bool) -> Result<(), F
             part.and_then(|part| part.prompt.as_deref())
                 .unwrap_or("none"),
         )?;
+        if let Some(negative) = part.and_then(|part| part.negative_prompt.as_deref()) {
+            say("negative", negative)?;
+        }
     }
     match &entry.inclusion {
         Ok(inclusion) => {

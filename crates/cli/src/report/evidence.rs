@@ -5,8 +5,8 @@ use colophon_manifest::{
 };
 use colophon_policy::Binding;
 use colophon_provenance::{
-    AgentEvidence, Geometry, LedgerEvidence, ManifestEvidence, MarkStrength, Matched,
-    RecoveredManifest, Report, SignerEvidence, WatermarkEvidence,
+    AgentEvidence, GenerationEvidence, Geometry, LedgerEvidence, ManifestEvidence, MarkStrength,
+    Matched, RecoveredManifest, Report, SignerEvidence, WatermarkEvidence,
 };
 use colophon_watermark::ACCEPT_LOG10;
 
@@ -187,7 +187,45 @@ fn statements(it: &ManifestEvidence) -> impl Iterator<Item = String> {
         .map(|reason| format!("issued without a mark: {reason}"));
     let parents = (!it.ingredients.is_empty())
         .then(|| format!("made from {}", counted(it.ingredients.len(), "other file")));
-    [made, title, unmarked, parents].into_iter().flatten()
+    let model = it.generation.as_ref().map(generation);
+    let licenses = it.generation.as_ref().and_then(licenses);
+    [made, model, licenses, title, unmarked, parents]
+        .into_iter()
+        .flatten()
+}
+
+/// The model and how it was asked, in one line.
+fn generation(it: &GenerationEvidence) -> String {
+    let model = match (it.built_in, it.backend.as_str()) {
+        (true, _) => format!("built-in demo model {}", it.model_id),
+        (false, "remote") => format!("model {} on a server", it.model_id),
+        (false, _) => format!("model {}", it.model_id),
+    };
+    let seeds = match it.seeds.as_slice() {
+        [] => None,
+        [seed] => Some(format!("seed {seed}")),
+        [first, .., last] => Some(format!("seeds {first} to {last}")),
+    };
+    let parts = [
+        Some(model),
+        seeds,
+        it.steps.map(|steps| counted(steps as usize, "step")),
+        it.sampler.clone(),
+        it.guidance.map(|scale| format!("guidance {scale}")),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(", ")
+}
+
+/// What the model and its training data are licensed under, as far as it is told.
+fn licenses(it: &GenerationEvidence) -> Option<String> {
+    let model = it
+        .license
+        .as_ref()
+        .map(|license| format!("model under {license}"));
+    let data = (!it.training_licenses.is_empty())
+        .then(|| format!("trained on data under {}", it.training_licenses.join(", ")));
+    let parts: Vec<String> = [model, data].into_iter().flatten().collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn verdict_lines(it: &Verdicts, verbose: bool) -> Lines {
@@ -268,6 +306,15 @@ fn ledger(it: &LedgerEvidence, verbose: bool) -> Lines {
             ),
         ),
     ];
+    if let Some(made) = &it.generation {
+        lines.push((Mark::Plain, generation(made)));
+        if verbose {
+            lines.extend(made.weights.iter().map(|file| {
+                let text = format!("sha-256 of the weights {} {}", file.file, file.sha256);
+                (Mark::Plain, text)
+            }));
+        }
+    }
     let inclusion = &it.inclusion;
     lines.push(if inclusion.proven {
         let size = inclusion.tree_size.map_or(String::new(), |size| {

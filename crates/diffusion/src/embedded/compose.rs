@@ -9,6 +9,8 @@ use crate::request::Size;
 const ALPHA_NOISE: f32 = 0.12;
 /// Share of a layer's side along its edges where nothing was ever drawn: objects take nine tenths.
 const MARGIN: f32 = 0.03;
+/// Share of a background's side that is cut off at each edge: the decoder's convolutions saw nothing beyond.
+const EDGE: f32 = 0.02;
 /// Alpha from which a pixel belongs to the object, when its feet are looked for.
 const SOLID: f32 = 0.5;
 /// How dark the shadow on the ground is.
@@ -73,10 +75,12 @@ impl Spot {
 
 /// Fills the picture; of a square layer the middle is taken, in high pictures as in wide ones.
 fn background(layer: &Layer, mirrored: bool, width: usize, height: usize) -> Vec<f32> {
-    let side = width.max(height);
+    let shown = width.max(height);
+    let edge = (EDGE * shown as f32).ceil() as usize;
+    let side = shown + 2 * edge;
     let square = resized(layer, mirrored, side, side);
     // The lower part of the middle: that is where the ground is.
-    let (left, top) = ((side - width) / 2, (side - height) * 2 / 3);
+    let (left, top) = (edge + (shown - width) / 2, edge + (shown - height) * 2 / 3);
     let mut picture = Vec::with_capacity(3 * width * height);
     for y in 0..height {
         let row = ((top + y) * side + left) * CHANNELS;

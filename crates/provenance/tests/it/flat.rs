@@ -12,6 +12,9 @@ type Colour = [f64; 3];
 /// Something that covers a part of the picture, 0..=1 at a place in units of the side.
 type Shape = Box<dyn Fn(f64, f64) -> f64>;
 
+/// What is behind the shapes, at a place in units of the side.
+type Ground = Box<dyn Fn(f64, f64) -> Colour>;
+
 /// Softened over about a pixel, as a renderer or a decoder of latents does.
 fn covered(distance: f64, side: f64) -> f64 {
     (0.5 - distance * side).clamp(0.0, 1.0)
@@ -68,9 +71,8 @@ fn night(u: f64, v: f64) -> Colour {
 /// Discs and boxes before each background, `side` pixels a side.
 pub fn pictures(side: u32) -> Vec<Flat> {
     let scale = f64::from(side);
-    let plain =
-        |colour: Colour| Box::new(move |_: f64, _: f64| colour) as Box<dyn Fn(f64, f64) -> Colour>;
-    let backgrounds: Vec<(&str, Box<dyn Fn(f64, f64) -> Colour>)> = vec![
+    let plain = |colour: Colour| Box::new(move |_: f64, _: f64| colour) as Ground;
+    let backgrounds: Vec<(&str, Ground)> = vec![
         ("blue", plain([70.0, 130.0, 220.0])),
         ("gray", plain([128.0; 3])),
         ("pale", plain([246.0, 240.0, 226.0])),
@@ -82,7 +84,13 @@ pub fn pictures(side: u32) -> Vec<Flat> {
         ),
         (
             "slope",
-            Box::new(|u, v| mixed([120.0, 200.0, 250.0], [230.0, 245.0, 255.0], (u + v) / 2.0)),
+            Box::new(|u, v| {
+                mixed(
+                    [120.0, 200.0, 250.0],
+                    [230.0, 245.0, 255.0],
+                    f64::midpoint(u, v),
+                )
+            }),
         ),
         ("night", Box::new(night)),
         (
@@ -96,21 +104,22 @@ pub fn pictures(side: u32) -> Vec<Flat> {
             }),
         ),
     ];
-    let scenes: [(&str, &dyn Fn() -> Vec<(Shape, Colour)>); 3] = [
-        ("disc", &|| vec![(disc(0.5, 0.5, 0.28, scale), RED)]),
-        ("two", &|| {
-            vec![
+    let scenes = ["disc", "two", "small"];
+    let shapes = |scene: &str| -> Vec<(Shape, Colour)> {
+        match scene {
+            "disc" => vec![(disc(0.5, 0.5, 0.28, scale), RED)],
+            "two" => vec![
                 (disc(0.3, 0.55, 0.16, scale), GREEN),
                 (block(0.72, 0.5, 0.15, scale), YELLOW),
-            ]
-        }),
-        ("small", &|| vec![(disc(0.62, 0.4, 0.07, scale), WHITE)]),
-    ];
+            ],
+            _ => vec![(disc(0.62, 0.4, 0.07, scale), WHITE)],
+        }
+    };
     let mut pictures = Vec::new();
     for (ground, background) in &backgrounds {
-        for (scene, shapes) in &scenes {
+        for scene in scenes {
             let name = format!("{scene} on {ground}");
-            pictures.push(drawn(name, side, background, &shapes()));
+            pictures.push(drawn(name, side, background, &shapes(scene)));
         }
     }
     pictures

@@ -2,12 +2,12 @@
 
 use colophon_ledger::{Kind, prompt_commitment};
 use colophon_provenance::{
-    Backend, Destination, GeneratedRequest, GenerationFacts, Issued, ModelFacts, ModelOutput,
-    Outcome, Prompt, ProvenanceError, WeightsFile,
+    Backend, Destination, GeneratedRequest, GenerationFacts, Issued, LEAST_PSNR, ModelFacts,
+    ModelOutput, Outcome, Prompt, ProvenanceError, WeightsFile,
 };
 
 use crate::flat;
-use crate::support::{Place, decoded, half, jpeg, options, picture, png, rule, scene, stripped};
+use crate::support::{Place, half, jpeg, options, picture, png, rule, scene, stripped};
 
 const SECRET: &str = "a secret prompt";
 
@@ -242,32 +242,54 @@ fn what_cannot_be_issued_leaves_nothing() {
 }
 
 #[test]
-fn flat_art_carries_the_mark() {
+fn flat_art_carries_the_mark_and_is_traced_or_left_open() {
     let place = Place::new();
-    let mut worst: (f64, f64) = (f64::MAX, f64::MAX);
+    let mut refused = Vec::new();
     for each in flat::pictures(512) {
-        let name = format!("{}.png", each.name);
         let output = ModelOutput::Pixels {
             width: each.side,
             height: each.side,
             rgb: each.rgb,
         };
-        match issue(&place, output, &request(true), &name) {
-            Ok(issued) => {
-                let (psnr, margin) = (issued.psnr_mark.unwrap(), issued.margin.unwrap());
-                let bytes = std::fs::read(&issued.path).unwrap();
-                let attacked = jpeg(&half(&stripped(&bytes)), 75);
-                let report = place.verify(&attacked);
-                println!(
-                    "{:24} {psnr:.1} dB, margin {margin:5.1}, cropped and JPEG 75: {}",
-                    each.name,
-                    rule(&report)
+        let issued = match issue(
+            &place,
+            output,
+            &request(true),
+            &format!("{}.png", each.name),
+        ) {
+            Ok(issued) => issued,
+            Err(error) => {
+                assert!(
+                    matches!(error, ProvenanceError::CannotMark { .. }),
+                    "{error}"
                 );
-                worst = (worst.0.min(psnr), worst.1.min(margin));
+                refused.push(each.name);
+                continue;
             }
-            Err(error) => println!("{:24} {error}", each.name),
+        };
+        assert!(issued.psnr_mark.unwrap() >= LEAST_PSNR, "{}", each.name);
+        let bytes = std::fs::read(&issued.path).unwrap();
+        for attacked in [
+            jpeg(&stripped(&bytes), 70),
+            jpeg(&half(&stripped(&bytes)), 75),
+        ] {
+            let report = place.verify(&attacked);
+            // Shapes this plain may not suffice to say that the picture is the same.
+            assert!(
+                ["recovered", "traced-not-compared"].contains(&rule(&report)),
+                "{}: {}",
+                each.name,
+                rule(&report)
+            );
+            assert_eq!(report.evidence.ledger.unwrap().record, issued.record);
         }
     }
-    println!("{worst:?}");
-    let _ = decoded(&png(&picture(1, 64, 64)));
+    // Black and white have no room on one side, and next to nothing else is there. Which of them
+    // are refused depends on key and id.
+    assert!(
+        refused
+            .iter()
+            .all(|name| ["small on black", "small on white"].contains(&name.as_str())),
+        "{refused:?}"
+    );
 }
