@@ -56,6 +56,10 @@ fn a_full_disk_under_the_output() {
         .run(&["watermark", "embed", "a.jpg", "small/out.jpg"])
         .code(2)
         .says("free some space");
+    bench
+        .run(&["generate", "a fox", "--steps", "1", "-o", "small/fox.png"])
+        .code(2)
+        .says("free some space");
     assert_eq!(bench.names("small"), [""; 0], "nothing half-written");
     bench.run(&["ledger", "fsck"]).code(0);
     bench.run(&["stamp", "a.jpg", "-o", "out.jpg"]).code(0);

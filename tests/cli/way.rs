@@ -237,7 +237,7 @@ fn the_demo_ends_well_and_says_where_everything_is() {
             "attacked.jpg",
             "difference-amplified.png",
             "home",
-            "original.jpg",
+            "original.png",
             "record.leaf",
             "record.tlog-proof",
             "report.json",
@@ -260,6 +260,12 @@ fn the_demo_ends_well_and_says_where_everything_is() {
         ])
         .code(0);
     bench.run(&["demo"]).code(2).says("is not empty");
+    bench.write("given.jpg", &photo(9));
+    bench
+        .run(&["demo", "--out", "own", "given.jpg"])
+        .code(0)
+        .says("given.jpg; it stands in");
+    assert!(bench.names("own").contains(&"original.jpg".to_owned()));
 }
 
 #[test]

@@ -86,7 +86,7 @@ pub enum Color {
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Show the whole way: stamp a picture, damage it, trace it back
+    /// Show the whole way: make a picture, issue it, damage it, trace it back
     ///
     /// Works offline and without an account, in a home of its own inside the output folder: your
     /// keys and your ledger are not touched.
@@ -141,7 +141,7 @@ pub struct Demo {
     /// Folder for the pictures and the report; must be new or empty
     #[arg(short, long, value_name = "DIR", default_value = "colophon-demo")]
     pub out: PathBuf,
-    /// A picture of your own instead of the one brought along
+    /// A picture of your own instead of one that is made
     pub picture: Option<PathBuf>,
 }
 

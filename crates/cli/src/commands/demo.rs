@@ -9,20 +9,22 @@ use colophon_imaging::{
 };
 use colophon_ledger::check_proof;
 use colophon_provenance::{
-    Destination, DigitalSourceType, Home, Issued, Issuer, Outcome, Report, StampRequest, Verifier,
-    VerifierOptions,
+    Destination, DigitalSourceType, GeneratedRequest, Home, IssueOptions, Issued, Issuer, Outcome,
+    Prompt, Report, StampRequest, Verifier, VerifierOptions,
 };
 
+use super::generate::{Made, MadePicture, embedded_picture};
 use super::{Context, now};
 use crate::args::Demo;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::{FAINT, STRONG, styled};
 use crate::report::render;
-use crate::text::{clean, wrapped};
+use crate::text::wrapped;
 
-/// A photograph under a public domain dedication: see `assets/README.md`.
-const PHOTOGRAPH: &[u8] = include_bytes!("../../assets/demo.jpg");
+/// What the model that is part of the program is asked for, and where its noise starts.
+const PROMPT: &str = "a red fox in the snow";
+const SEED: u64 = 7;
 /// How much the difference between original and stamped picture is amplified.
 const AMPLIFIED: i32 = 16;
 /// Quality at which the attack saves the picture again.
@@ -33,34 +35,36 @@ const REPORT_WIDTH: usize = 80;
 /// Runs `demo`.
 pub fn run(context: &Context<'_>, options: &Demo) -> Result<Exit, Failure> {
     let stage = Stage::set(context, &options.out)?;
-    let (original, name) = match &options.picture {
-        Some(path) => (
-            read_bounded(path, &Limits::default())?,
-            clean(&path.display().to_string()).into_owned(),
-        ),
-        None => (
-            PHOTOGRAPH.to_vec(),
-            "the photograph brought along".to_owned(),
-        ),
+    let source = match &options.picture {
+        Some(path) => Source::Given(read_bounded(path, &Limits::default())?),
+        None => Source::Made(embedded_picture(context, PROMPT, SEED)?),
     };
-    let picture = decode(&original, &Limits::default())?;
+    let picture = source.picture()?;
+    let whence = match &options.picture {
+        Some(path) => format!(
+            "{}; it stands in for the output of an image model",
+            path.display()
+        ),
+        None => {
+            format!("Made from the prompt \"{PROMPT}\" by the model that is part of the program")
+        }
+    };
     stage.step(
         1,
         "A picture",
         &format!(
-            "{name}, {} x {} pixels. It stands in for the output of an image model.",
+            "{whence}; {} x {} pixels.",
             picture.width(),
             picture.height()
         ),
     )?;
-    stage.write(
-        &format!("original.{}", picture.source_format().extension()),
-        &original,
-    )?;
+    let (extension, original) = source.file(&picture)?;
+    stage.write(&format!("original.{extension}"), &original)?;
+    drop(original);
 
-    let (issued, stamped) = stage.stamp(&original)?;
+    let (issued, stamped) = stage.issue(source)?;
     let id = issued.watermark_id.as_deref().unwrap_or("none");
-    stage.step(2, "Stamped", &format!(
+    stage.step(2, "Issued", &format!(
         "stamped.jpg carries the invisible mark {id} ({:.1} dB; difference-amplified.png \
          shows it {AMPLIFIED} times stronger) and a signed manifest. Ledger record {} was made first.",
         issued.psnr_mark.unwrap_or(f64::INFINITY), issued.record
@@ -101,6 +105,52 @@ pub fn run(context: &Context<'_>, options: &Demo) -> Result<Exit, Failure> {
             == issued.watermark_id.as_ref()
         && nothing.outcome == Outcome::NothingFound;
     stage.finish(&[as_issued, traced, nothing], went_well)
+}
+
+/// What the demo issues.
+enum Source {
+    /// A file of the user's.
+    Given(Vec<u8>),
+    /// A picture made here.
+    Made(Made),
+}
+
+impl Source {
+    fn picture(&self) -> Result<Picture, Failure> {
+        match self {
+            Self::Given(bytes)
+            | Self::Made(Made {
+                picture: MadePicture::File(bytes),
+                ..
+            }) => Ok(decode(bytes, &Limits::default())?),
+            Self::Made(Made {
+                picture: MadePicture::Pixels(image),
+                ..
+            }) => {
+                let samples = Samples::U8(image.pixels.clone());
+                Ok(Picture::new(
+                    image.width,
+                    image.height,
+                    Channels::Rgb,
+                    samples,
+                )?)
+            }
+        }
+    }
+
+    /// The picture as it was before it was issued, as a file, with the file's extension.
+    fn file(&self, picture: &Picture) -> Result<(&'static str, Vec<u8>), Failure> {
+        match self {
+            Self::Given(bytes) => Ok((picture.source_format().extension(), bytes.clone())),
+            Self::Made(_) => {
+                let format = Format::Png;
+                Ok((
+                    format.extension(),
+                    encode(picture, &EncodeOptions::new(format))?,
+                ))
+            }
+        }
+    }
 }
 
 /// The folder of the demo and what is said about it.
@@ -147,23 +197,39 @@ impl<'a> Stage<'a> {
         Ok(write_atomic(&self.folder.join(name), bytes, false)?)
     }
 
-    fn stamp(&self, original: &[u8]) -> Result<(Issued, Vec<u8>), Failure> {
+    fn issue(&self, source: Source) -> Result<(Issued, Vec<u8>), Failure> {
         let _writing = self.context.interrupt.writing();
-        let mut request = StampRequest::new(DigitalSourceType::TrainedAlgorithmicMedia, now());
-        request.generator = Some("Demo model".to_owned());
-        // The manifest itself must not mislead whoever meets the file later.
-        request.options.title =
-            Some("Colophon demo: this picture stands in for a generated one".to_owned());
-        let path = self.folder.join("stamped.jpg");
         let issuer = Issuer::open(&self.home, None, now())?;
-        let issued = issuer.stamp(
-            original,
-            &request,
-            Destination {
-                path: path.clone(),
-                overwrite: false,
-            },
-        )?;
+        let path = self.folder.join("stamped.jpg");
+        let destination = Destination {
+            path: path.clone(),
+            overwrite: false,
+        };
+        let issued = match source {
+            Source::Given(bytes) => {
+                let mut request =
+                    StampRequest::new(DigitalSourceType::TrainedAlgorithmicMedia, now());
+                request.generator = Some("Demo model".to_owned());
+                // The manifest itself must not mislead whoever meets the file later.
+                request.options.title =
+                    Some("Colophon demo: this picture stands in for a generated one".to_owned());
+                issuer.stamp(&bytes, &request, destination)?
+            }
+            Source::Made(made) => {
+                let request = GeneratedRequest {
+                    facts: made.facts,
+                    prompt: Prompt {
+                        text: PROMPT.to_owned(),
+                        negative: None,
+                        keep: true,
+                    },
+                    options: IssueOptions::new(now()),
+                };
+                let mut file = Vec::new();
+                let output = made.picture.into_output(&mut file);
+                issuer.issue_generated(output, &request, destination)?
+            }
+        };
         Ok((issued, read_bounded(&path, issuer.limits())?))
     }
 

@@ -223,6 +223,16 @@ fn which(number: u32, count: u32) -> String {
     }
 }
 
+/// A picture by the embedded model with everything as it chooses.
+///
+/// # Errors
+/// [`Failure::Diffusion`].
+pub fn embedded_picture(context: &Context<'_>, prompt: &str, seed: u64) -> Result<Made, Failure> {
+    let pipeline = Pipeline::embedded()?;
+    let request = GenerateRequest::new(prompt, Seed(seed));
+    run(context, &pipeline, &request, 0, 1)
+}
+
 fn run(
     context: &Context<'_>,
     pipeline: &Pipeline,

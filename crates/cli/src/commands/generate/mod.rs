@@ -22,7 +22,9 @@ use crate::failure::Failure;
 use crate::printer::{FAINT, styled};
 use crate::show;
 use crate::text::{clean, counted};
-use maker::{Made, MadePicture, Maker};
+use maker::Maker;
+
+pub use maker::{Made, MadePicture, embedded_picture};
 
 /// Runs `generate`.
 pub fn run(context: &Context<'_>, options: &Generate) -> Result<Exit, Failure> {
