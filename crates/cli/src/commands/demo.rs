@@ -108,6 +108,7 @@ pub fn run(context: &Context<'_>, options: &Demo) -> Result<Exit, Failure> {
 }
 
 /// What the demo issues.
+#[expect(clippy::large_enum_variant, reason = "there is one of them")]
 enum Source {
     /// A file of the user's.
     Given(Vec<u8>),
