@@ -132,12 +132,13 @@ impl Printer {
         self.quiet
     }
 
-    /// A bar on standard error over `steps`, with a message; hidden off a terminal.
+    /// A bar on standard error over `steps`, with a message that tells the time left; hidden off a
+    /// terminal.
     pub fn steps(&self, steps: u64) -> ProgressBar {
         if !self.progress {
             return ProgressBar::hidden();
         }
-        let style = ProgressStyle::with_template("{bar:30} {msg}, {eta} left")
+        let style = ProgressStyle::with_template("{bar:30} {msg}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
         ProgressBar::new(steps).with_style(style)
     }

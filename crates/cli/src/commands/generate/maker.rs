@@ -7,6 +7,7 @@ use colophon_diffusion::{
 };
 use colophon_gateway::{Client, Dialect, ImagesRequest, ReturnedPicture, Secret};
 use colophon_provenance::{Backend, GenerationFacts, ModelFacts, ModelOutput, WeightsFile};
+use indicatif::HumanDuration;
 
 use crate::args::{self, Generate};
 use crate::commands::Context;
@@ -241,17 +242,21 @@ fn run(
     count: u32,
 ) -> Result<Made, Failure> {
     let cancel = CancelToken::new();
-    let bar = context.printer.steps(0);
+    // How many steps there are is told with the first of them.
+    let bar = context.printer.steps(1);
     let which = which(number, count);
     let pictures = pipeline.generate(
         request,
         &mut |progress| {
-            bar.set_length(u64::from(progress.steps));
-            bar.set_position(u64::from(progress.step));
+            let left = progress.remaining.map_or(String::new(), |left| {
+                format!(", {} left", HumanDuration(left))
+            });
             bar.set_message(format!(
-                "{which}step {} of {}",
+                "{which}step {} of {}{left}",
                 progress.step, progress.steps
             ));
+            bar.set_length(u64::from(progress.steps));
+            bar.set_position(u64::from(progress.step));
             if context.interrupt.is_stopping() {
                 cancel.cancel();
             }
