@@ -90,8 +90,8 @@ pub(super) struct Drawn {
     pub(super) mirrored: bool,
 }
 
-/// An object in its place. Lengths are shares of the picture's shorter side, for the middle of a
-/// square picture; a wider or higher one has its additional room around it.
+/// An object in its place: its middle in shares of the picture's width and height, its side in
+/// shares of the shorter of the two.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Placed {
     pub(super) drawn: Drawn,
