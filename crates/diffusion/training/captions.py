@@ -59,7 +59,7 @@ def plural(phrase):
     head, _, tail = phrase.partition(" of ")
     last = head.split(" ")[-1]
     irregular = {"mouse": "mice", "goose": "geese", "sheep": "sheep", "deer": "deer", "fish": "fish", "tooth": "teeth", "foot": "feet",
-                 "wolf": "wolves", "leaf": "leaves", "loaf": "loaves", "person": "people", "human": "humans", "child": "children",
+                 "wolf": "wolves", "leaf": "leaves", "loaf": "loaves", "person": "people", "human": "humans", "man": "men", "woman": "women", "policeman": "policemen", "fireman": "firemen", "calf": "calves", "child": "children",
                  "scissors": "scissors", "glasses": "glasses", "sunglasses": "sunglasses", "jeans": "jeans", "fries": "fries", "die": "dice",
                  "cactus": "cacti", "knife": "knives", "scarf": "scarves", "sushi": "sushi", "bread": "breads", "dice": "dice", "pants": "pants"}
     if last in irregular:
@@ -189,8 +189,6 @@ class Captions:
         words += head
         if self.chance(0.12):
             words += [self.pick(VERBS)]
-        elif colour and self.chance(0.0):
-            pass
         return words, place, (index, count, colour, size), count
 
     def background(self):

@@ -28,9 +28,8 @@ SIDE = 64
 class Judge(nn.Module):
     def __init__(self, concepts, names):
         super().__init__()
-        width, layers = [48, 96, 160, 256], []
-        before = 3
-        for w in width:
+        layers, before = [nn.Conv2d(3, 48, 4, stride=2, padding=1, bias=False), nn.BatchNorm2d(48), nn.ReLU()], 48
+        for w in (80, 144, 256):
             layers += [nn.Conv2d(before, w, 3, padding=1, bias=False), nn.BatchNorm2d(w), nn.ReLU(),
                        nn.Conv2d(w, w, 3, padding=1, bias=False), nn.BatchNorm2d(w), nn.ReLU(), nn.MaxPool2d(2)]
             before = w
@@ -57,33 +56,36 @@ class Scenes:
                 made = [rgb] + [colours.recolour(rgb, alpha, name, facts[k]) for name in colours.NAMES]
                 small.append(np.stack([np.concatenate([m, alpha[..., None]], -1) for m in made]))
             np.save(path, np.round(np.stack(small) * 255).astype(np.uint8))
-        self.sprites = np.load(path, mmap_mode="r")
-        self.scenes = np.load(f"{options.table}/backgrounds-fine.npy", mmap_mode="r")[:, 3::6, 3::6]
+        self.sprites = torch.from_numpy(np.load(path)).permute(0, 1, 4, 2, 3)
+        fine = np.load(f"{options.table}/backgrounds-fine.npy", mmap_mode="r")
+        scenes = [np.asarray(Image.fromarray(scene).resize((SIDE, SIDE), Image.BOX)) for scene in fine]
+        self.scenes = torch.from_numpy(np.stack(scenes)).permute(0, 3, 1, 2)
         self.index = {concept: i for i, concept in enumerate(self.data.concepts)}
-
-    def one(self, rng):
-        k, name = int(rng.integers(len(self.sprites))), int(rng.integers(0, 12))
-        side = int(SIDE * rng.uniform(0.5, 0.78))
-        sprite = Image.fromarray(self.sprites[k, name]).resize((side, side), Image.BILINEAR)
-        if rng.uniform() < 0.5:
-            sprite = sprite.transpose(Image.FLIP_LEFT_RIGHT)
-        sprite = np.asarray(sprite).astype(np.float32) / 255
-        scene = self.scenes[rng.integers(len(self.scenes))].astype(np.float32) / 255
-        y, x = (int(np.clip((SIDE - side) / 2 + rng.normal(0, 3) + down, 0, SIDE - side)) for down in (2, 0))
-        part = scene[y:y + side, x:x + side]
-        scene = scene.copy()
-        scene[y:y + side, x:x + side] = sprite[..., :3] * sprite[..., 3:] + part * (1 - sprite[..., 3:])
-        return scene.transpose(2, 0, 1), self.index[self.data.entries[k]["concept"]], name
+        self.labels = torch.tensor([self.index[entry["concept"]] for entry in self.data.entries])
 
     def batch(self, rng, size):
-        pictures, labels, names = zip(*(self.one(rng) for _ in range(size)))
-        return torch.from_numpy(np.stack(pictures)) * 2 - 1, torch.tensor(labels), torch.tensor(names)
+        rows, names = rng.integers(len(self.sprites), size=size), rng.integers(0, 12, size)
+        sprites = self.sprites[rows, names].float() / 255
+        sprites[:, :3] *= sprites[:, 3:]
+        scenes = self.scenes[rng.integers(len(self.scenes), size=size)].float() / 255
+        # From places of the scene (-1..1) to those of the sprite: size, mirror image, place.
+        share = rng.uniform(0.5, 0.78, size)
+        free = 1 - share
+        x, y = (np.clip(rng.normal(middle, 0.1, size), -free, free) for middle in (0.0, 0.06))
+        flip = np.where(rng.uniform(size=size) < 0.5, -1, 1)
+        zero = np.zeros(size)
+        place = np.stack([flip / share, zero, -x * flip / share, zero, 1 / share, -y / share], 1).reshape(size, 2, 3)
+        grid = F.affine_grid(torch.from_numpy(place).float(), (size, 4, SIDE, SIDE), align_corners=False)
+        layer = F.grid_sample(sprites, grid, align_corners=False)
+        pictures = layer[:, :3] + scenes * (1 - layer[:, 3:])
+        return pictures * 2 - 1, self.labels[rows], torch.from_numpy(names)
 
 
 def train(options):
     scenes, rng = Scenes(options), np.random.default_rng(5)
     torch.manual_seed(0)
     model = Judge(len(scenes.index), 12).to(memory_format=torch.channels_last)
+    network = torch.compile(model)
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3, weight_decay=0.02)
     begin, seen = time.time(), 0
     while (part := (time.time() - begin) / 60 / options.minutes) < 1:
@@ -91,7 +93,7 @@ def train(options):
             group["lr"] = 2e-3 * min(1, seen / 6400 + 0.02) * max(0.01, 1 - part)
         x, labels, names = scenes.batch(rng, 128)
         with torch.autocast("cpu", torch.bfloat16):
-            concept, colour = model(x.to(memory_format=torch.channels_last))
+            concept, colour = network(x.to(memory_format=torch.channels_last))
         told = names > 0  # the natural colour has many names
         loss = F.cross_entropy(concept.float(), labels) + F.cross_entropy(colour.float()[told], names[told])
         optimiser.zero_grad()

@@ -16,6 +16,7 @@ import backgrounds
 import captions
 import colours
 import concepts as taken
+import stored
 from models import Reader
 
 TRIGRAMS, LONGEST = 2048, 64
@@ -99,12 +100,23 @@ def judge(model, coder, source, count=2000):
     return {name: round(value, 4) for name, value in right.items()} | {"whole": round(float(exact.float().mean()), 4)}
 
 
+def start(model, path, coder):
+    values = stored.part(stored.load(path), "reader")
+    table = model.word.weight.detach().clone()
+    for row, word in enumerate(json.load(open(f"{os.path.dirname(path)}/scene.json"))["words"], 1):
+        if word in coder.index:
+            table[coder.index[word]] = values["word.weight"][row]
+    model.load_state_dict({**values, "word.weight": table})
+
+
 def main():
     parser = argparse.ArgumentParser()
     for name in ("packages", "wordnet", "atlas", "run"):
         parser.add_argument(name)
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=160)
+    parser.add_argument("--rate", type=float, default=3e-3)
+    parser.add_argument("--init", metavar="SAFETENSORS", help="start from the weights that ship, words that are new from their letters")
     options = parser.parse_args()
     os.makedirs(options.run, exist_ok=True)
     torch.manual_seed(0)
@@ -116,12 +128,14 @@ def main():
     coder = Coder(vocabulary)
     model = Reader(len(vocabulary) + 1, TRIGRAMS, sizes(labels))
     print(len(vocabulary), "words", sum(p.numel() for p in model.parameters()) / 1e6, "M", flush=True)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=3e-3, betas=(0.9, 0.98), weight_decay=0.01)
+    if options.init:
+        start(model, options.init, coder)
+    optimiser = torch.optim.AdamW(model.parameters(), lr=options.rate, betas=(0.9, 0.98), weight_decay=0.01)
     rng = np.random.default_rng(2)
     log, begin, running = open(f"{options.run}/reader.log", "a"), time.time(), 0.0
     for step in range(options.steps):
         for group in optimiser.param_groups:
-            group["lr"] = 3e-3 * min(1, (step + 1) / 100) * (1 - step / options.steps) ** 0.7
+            group["lr"] = options.rate * min(1, (step + 1) / 100) * (1 - step / options.steps) ** 0.7
         samples = [source.make() for _ in range(options.batch)]
         per_word, whole = targets(samples)
         with torch.autocast("cpu", torch.bfloat16):

@@ -13,6 +13,7 @@ mod nets;
 mod painter;
 mod reader;
 mod scene;
+mod winograd;
 mod words;
 
 use candle_core::{Device, Tensor};
