@@ -242,6 +242,44 @@ fn c2pa_is_pinned_because_verdicts_change_with_it() {
     assert!(tree.iter().any(|line| line.starts_with("c2pa v0.90.22")));
 }
 
+/// Each package with its features, as a command builds it.
+fn features(packages: &[&str]) -> BTreeSet<String> {
+    let output = Command::new(env!("CARGO"))
+        .args([
+            "tree",
+            "--prefix",
+            "none",
+            "--format",
+            "{p} {f}",
+            "--offline",
+        ])
+        .args(packages)
+        .current_dir(root())
+        .output()
+        .expect("cargo tree starts");
+    let text = String::from_utf8(output.stdout).unwrap();
+    let lines = text
+        .lines()
+        .map(|line| line.trim_end_matches(" (*)").trim().to_owned());
+    lines.filter(|line| !line.is_empty()).collect()
+}
+
+/// A package is built anew for each set of features. c2pa and candle are most of all compile time.
+#[test]
+fn run_xtask_and_tests_share_one_build() {
+    let tests = features(&["--workspace", "--edges", "normal,build,dev"]);
+    for package in ["colophon", "xtask"] {
+        let run = features(&["--package", package, "--edges", "normal,build"]);
+        assert!(run.len() > 100, "the packages of {package} were listed");
+        let others: Vec<_> = run.difference(&tests).collect();
+        assert!(
+            others.is_empty(),
+            "{package} has features that tests have not, or fewer: name the missing ones in \
+             crates/manifest/Cargo.toml; {others:?}"
+        );
+    }
+}
+
 #[test]
 fn files_stay_short_enough_to_read() {
     let mut long = Vec::new();
