@@ -90,10 +90,11 @@ pub fn bench() -> Result<()> {
         Ok(least)
     };
     let steps = pipeline.info().default_steps;
+    let guidance = pipeline.info().default_guidance;
     let threads = rayon::current_num_threads();
     let (whole, one) = (ours(steps)?, ours(1)?);
     let step = (whole - one) / f64::from(steps - 1);
-    let theirs = torch(steps, threads)?;
+    let theirs = torch(steps, guidance, threads)?;
     println!(
         "| 512 x 512, 4 layers, {steps} steps, {threads} threads, f32 | here | PyTorch {} | ratio |",
         theirs.version
@@ -122,14 +123,19 @@ struct Torch {
     whole: f64,
 }
 
-fn torch(steps: u32, threads: usize) -> Result<Torch> {
+fn torch(steps: u32, guidance: f32, threads: usize) -> Result<Torch> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../crates/diffusion");
     let python =
         std::env::var_os("COLOPHON_PYTHON").map_or_else(|| PathBuf::from("python3"), PathBuf::from);
     let output = Command::new(&python)
         .arg(root.join("training/bench_torch.py"))
         .arg(root.join("assets/miniature"))
-        .args([steps.to_string(), threads.to_string(), RUNS.to_string()])
+        .args([
+            steps.to_string(),
+            guidance.to_string(),
+            threads.to_string(),
+            RUNS.to_string(),
+        ])
         .output()
         .with_context(|| format!("{} could not be started", python.display()))?;
     if !output.status.success() {

@@ -1,6 +1,6 @@
 """Times the embedded model in PyTorch: the background and three objects of one picture.
 
-    python bench_torch.py ASSETS STEPS THREADS RUNS
+    python bench_torch.py ASSETS STEPS GUIDANCE THREADS RUNS
 
 Prints JSON with seconds: one step of the painter, everything else, and the whole; the least of RUNS each.
 """
@@ -20,7 +20,7 @@ from reader import TRIGRAMS, Coder
 PROMPT, LAYERS = "a red fox, a tree and a small yellow house in the snow", 4
 
 
-def main(assets, steps, threads, runs):
+def main(assets, steps, guidance, threads, runs):
     torch.set_num_threads(threads)
     names = json.load(open(f"{assets}/scene.json"))
     values = stored.load(f"{assets}/miniature.safetensors")
@@ -39,7 +39,7 @@ def main(assets, steps, threads, runs):
     def picture(count):
         reader(*coder.batch([captions.tokens(PROMPT)]))
         rows, colours = torch.arange(LAYERS), torch.zeros(LAYERS, dtype=torch.int64)
-        x = sample.draw(painter, rows, colours, count, guidance=1.4)
+        x = sample.draw(painter, rows, colours, count, guidance=guidance)
         layers = decoder(unproject(x / latents["scale"], latents["mean"], latents["basis"], GRID))
         torch.nn.functional.interpolate(layers, (512, 512), mode="bicubic", antialias=True)
 
@@ -58,4 +58,5 @@ def main(assets, steps, threads, runs):
 
 
 if __name__ == "__main__":
-    main(sys.argv[1], *(int(word) for word in sys.argv[2:]))
+    assets, steps, guidance, threads, runs = sys.argv[1:]
+    main(assets, int(steps), float(guidance), int(threads), int(runs))

@@ -29,7 +29,7 @@ SIZE_WORDS = {"small": ["small", "little", "tiny", "mini", "miniature"], "big": 
 NUMBERS = {2: ["two", "2", "a pair of", "a couple of"], 3: ["three", "3"], 4: ["four", "4"], 5: ["five", "5"], 6: ["six", "6", "half a dozen"]}
 VAGUE = {"several": (3, 4), "some": (2, 3), "many": (6, 6), "a few": (3, 3), "a bunch of": (5, 5)}
 RELATION_WORDS = {
-    "beside": ["and", "and", "and", "with", "next to", "beside", "near", "alongside", ",", "plus", "together with", "by", "and also", "facing", "chasing", "holding", "watching", "eating"],
+    "beside": ["and", "and", "and", "with", "next to", "beside", "near", "alongside", ",", "plus", "together with", "by", "and also", "facing", "chasing", "holding", "watching", "eating", "playing", "carrying", "wearing", "has"],
     "left": ["left of", "to the left of", "on the left of"], "right": ["right of", "to the right of", "on the right of"],
     "above": ["above", "over", "flying over", "hovering over", "higher than"], "below": ["below", "under", "underneath", "beneath"],
     "on": ["on", "on top of", "sitting on", "standing on", "riding", "riding on", "atop", "lying on"],
@@ -181,6 +181,9 @@ class Captions:
             middle.append(tokens(self.pick(COLOUR_WORDS[colours.NAMES[colour - 1]])))
         if len(middle) > 1 and self.chance(0.2):
             middle = [middle[k] for k in self.rng.permutation(len(middle))]
+        if self.chance(0.03):
+            # What another thing's name in front of the noun tells is left undrawn: a strawberry cupcake is a cupcake.
+            middle.append(tokens(self.lexicon.usual[self.rng.integers(len(self.lexicon.usual))][0]))
         words += sum(middle, [])
         head = tokens(noun)
         if not head:

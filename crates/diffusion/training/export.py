@@ -24,8 +24,7 @@ from painter import Data
 from reader import TRIGRAMS, Coder, sizes
 
 PROMPTS = ["a red fox in the snow", "two green apples on a blue background", "a cartoon robot next to a small yellow umbrella at night"]
-STEPS, SHIFT = 16, 3.0
-VERSION = "1"
+STEPS, SHIFT, GUIDANCE = 12, 3.0, 1.2  # the program's defaults
 
 
 def averaged(path):
@@ -96,12 +95,10 @@ def fixture(values, data, saved, path):
             if concept:
                 row = rows[labels[concept - 1], taken.STYLES[max(0, int(answer["style"][0].argmax()) - 1)]]
                 layers += [(row, int(answer["colour"][0, i].argmax()))] * (int(answer["count"][0, i].argmax()) + 1)
-        x = torch.from_numpy(philox(1, 0, len(layers) * GRID * GRID * LATENT)).view(len(layers), GRID * GRID, LATENT)
-        code, colour = (torch.tensor(k) for k in zip(*layers))
-        levels = sample.sigmas(STEPS, SHIFT)
-        for now, then in zip(levels[:-1], levels[1:]):
-            clean = painter(x, torch.full((len(layers),), float(now)), painter.code(code), painter.colour(colour))
-            x = clean + float(then / now) * (x - clean)
+        shape = len(layers), GRID * GRID, LATENT
+        noise = lambda stream: torch.from_numpy(philox(1, stream, len(layers) * GRID * GRID * LATENT)).view(shape)
+        rows_, names = (torch.tensor(k) for k in zip(*layers))
+        x = sample.draw(painter, rows_, names, STEPS, SHIFT, GUIDANCE, noise=noise)
         picture = decoder(unproject(x / latents_of["scale"], latents_of["mean"], latents_of["basis"], GRID))
         out[f"{number}.layers"] = torch.tensor(layers, dtype=torch.float32)
         out[f"{number}.latents"] = x.contiguous()

@@ -149,9 +149,10 @@ def main():
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimiser.step()
         running = 0.98 * running + 0.02 * float(loss.detach())
-        if step % 200 == 199:
+        last = step + 1 == options.steps
+        if step % 200 == 199 or last:
             line = {"step": step + 1, "loss": round(running, 4), "minutes": round((time.time() - begin) / 60, 1)}
-            if step % 1000 == 999 or step + 1 == options.steps:
+            if step % 1000 == 999 or last:
                 line |= judge(model, coder, captions.Captions(lexicon, 99))
                 torch.save({"model": model.state_dict(), "vocabulary": vocabulary, "labels": labels}, f"{options.run}/reader.pt")
             print(json.dumps(line), flush=True)

@@ -4,7 +4,7 @@ use candle_core::Tensor;
 
 use super::nets::{Part, Result};
 use super::painter::{GRID, LATENT};
-use super::winograd::{Before, Conv, Map};
+use super::winograd::{Before, Conv, Map, relu};
 
 /// Pixels of a side of a patch before the decoder.
 const PATCH: usize = 16;
@@ -111,7 +111,7 @@ impl Decoder {
 
     /// The convolution of 1 x 1.
     fn widened(&self, h: &Map) -> Result<Map> {
-        let pixels = h.values.iter().map(|value| value.max(0.0)).collect();
+        let pixels = h.values.iter().copied().map(relu).collect();
         let shape = (h.side * h.side, h.channels);
         let pixels = Tensor::from_vec(pixels, shape, self.widen.device())?;
         let product = pixels

@@ -6,7 +6,6 @@ use super::*;
 use crate::noise;
 use crate::progress::CancelToken;
 use crate::request::{GenerateRequest, Seed};
-use crate::sampler::SamplerKind;
 
 /// Made by `training/export.py`.
 const FIXTURE: &[u8] = include_bytes!("../../tests/reference/miniature.safetensors");
@@ -34,22 +33,28 @@ fn theirs(fixture: &Weights, name: &str) -> (Vec<usize>, Vec<f32>) {
     (shape.to_vec(), fixture.read(name, shape).unwrap())
 }
 
-/// Runs the sampler on fixed layers, as `generate` does.
+/// Runs the default sampler on fixed layers, as `generate` does.
 fn latents(model: &Miniature, layers: &[(u32, u32)]) -> Tensor {
     let condition = model.painter.condition(layers).unwrap();
+    let nothing = model.painter.unconditional(layers.len()).unwrap();
     let shape = [layers.len(), GRID * GRID, LATENT];
     let mut values = vec![0.0; shape.iter().product()];
     noise::fill_normal(Seed(1), noise::INITIAL_STREAM, &mut values);
-    let schedule = model.family.schedule.build(16, 36).unwrap();
+    let Miniature { info, family, .. } = model;
+    let schedule = family.schedule.build(info.default_steps, 36).unwrap();
     let mut solver =
-        crate::solver::Solver::new(SamplerKind::FlowEuler, model.family.prediction, schedule)
-            .unwrap();
+        crate::solver::Solver::new(info.default_sampler, family.prediction, schedule).unwrap();
+    let mut fresh = |step: usize, values: &mut [f32]| {
+        noise::fill_normal(Seed(1), noise::step_stream(step), values);
+    };
     while let Some(point) = solver.point() {
-        let time = model.family.time.of(point);
+        let time = family.time.of(point);
         let x = Tensor::from_vec(values.clone(), &shape, &model.device).unwrap();
         let clean = model.painter.forward(&x, time, &condition).unwrap();
-        let clean: Vec<f32> = clean.flatten_all().unwrap().to_vec1().unwrap();
-        solver.step(&mut values, &clean, &mut |_, _| ()).unwrap();
+        let other = model.painter.forward(&x, time, &nothing).unwrap();
+        let guided = &other + (clean - &other).unwrap() * f64::from(info.default_guidance);
+        let guided: Vec<f32> = guided.unwrap().flatten_all().unwrap().to_vec1().unwrap();
+        solver.step(&mut values, &guided, &mut fresh).unwrap();
     }
     Tensor::from_vec(values, &shape, &model.device).unwrap()
 }

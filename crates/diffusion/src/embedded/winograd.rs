@@ -100,6 +100,11 @@ pub(super) struct Conv {
     input: usize,
 }
 
+/// Not `max`, which would turn NaN into 0: it must be seen in the picture.
+pub(super) fn relu(value: f32) -> f32 {
+    if value < 0.0 { 0.0 } else { value }
+}
+
 /// What happens to the input first.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Before {
@@ -200,7 +205,7 @@ fn padded(x: &Map, tiles: usize, before: Before) -> Vec<f32> {
             Before::Nothing => target.copy_from_slice(source),
             Before::Relu => {
                 for (t, s) in target.iter_mut().zip(source) {
-                    *t = s.max(0.0);
+                    *t = relu(*s);
                 }
             }
         }
