@@ -143,11 +143,11 @@ impl Conv {
         let shape = (POINTS, tiles * tiles, self.input);
         let points = Tensor::from_vec(points, shape, self.weights.device())?;
         let products: Vec<f32> = points.matmul(&self.weights)?.flatten_all()?.to_vec1()?;
-        Ok(self.from_points(&products, tiles, x.side))
+        Ok(self.map_of(&products, tiles, x.side))
     }
 
     /// `A^T M A` of each tile, with the bias.
-    fn from_points(&self, products: &[f32], tiles: usize, side: usize) -> Map {
+    fn map_of(&self, products: &[f32], tiles: usize, side: usize) -> Map {
         let channels = self.bias.len();
         let mut map = Map::zeros(side, channels);
         for number in 0..tiles * tiles {
@@ -162,8 +162,8 @@ impl Conv {
                 };
                 let bias = Lanes::read(&self.bias[first..first + count]);
                 let half: [[Lanes; OUT]; IN] = array(|x| out_line(array(|y| point(y * IN + x))));
-                for y in 0..height {
-                    let line = out_line(array(|x| half[x][y]));
+                let lines: [[Lanes; OUT]; OUT] = array(|y| out_line(array(|x| half[x][y])));
+                for (y, line) in lines.into_iter().take(height).enumerate() {
                     for (x, values) in line.into_iter().take(width).enumerate() {
                         let pixel = (top + y) * side + left + x;
                         let start = pixel * channels + first;
@@ -228,8 +228,8 @@ fn to_points(padded: &[f32], tiles: usize, channels: usize) -> Vec<f32> {
                 Lanes::read(&padded[start..start + count])
             };
             let half: [[Lanes; IN]; IN] = array(|x| in_line(array(|y| value(y, x))));
-            for y in 0..IN {
-                let line = in_line(array(|x| half[x][y]));
+            let lines: [[Lanes; IN]; IN] = array(|y| in_line(array(|x| half[x][y])));
+            for (y, line) in lines.into_iter().enumerate() {
                 for (x, values) in line.into_iter().enumerate() {
                     let start = (y * IN + x) * plane + number * channels + first;
                     values.write(&mut points[start..start + count]);
