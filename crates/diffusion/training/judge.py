@@ -1,7 +1,7 @@
 """A classifier trained on the sprites says whether generated pictures show what their prompts ask for.
 
     python judge.py train TABLE ATLAS RUN --minutes M
-    python judge.py prompts TABLE ATLAS RUN > prompts.txt     200 pairs of concept and colour never trained on
+    python judge.py prompts TABLE ATLAS RUN > prompts.txt     200 pairs of concept and colour the painter never saw
     python judge.py score TABLE ATLAS RUN PICTURES            PICTURES/000.png ... in the order of the prompts
 
 It sees whole scenes at 64 x 64 pixels and is told neither prompt nor scene.

@@ -24,7 +24,7 @@ from models import GRID, LATENT, Painter
 
 EXPONENT = 0.5  # how far the components are whitened: 0 not at all, 1 fully
 SEAMS = 3.0  # weight of the steps between patches, squared, in pixel values of -1..1
-HELD_OUT = 200  # pairs of concept and colour that are never trained on
+HELD_OUT = 200  # pairs of concept and colour that the painter never sees
 
 
 class Data:

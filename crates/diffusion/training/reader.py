@@ -116,7 +116,7 @@ def main():
     parser.add_argument("--steps", type=int, default=4000)
     parser.add_argument("--batch", type=int, default=160)
     parser.add_argument("--rate", type=float, default=3e-3)
-    parser.add_argument("--init", metavar="SAFETENSORS", help="start from the weights that ship, words that are new from their letters")
+    parser.add_argument("--init", metavar="SAFETENSORS", help="start from the weights that ship; words they lack start at random")
     options = parser.parse_args()
     os.makedirs(options.run, exist_ok=True)
     torch.manual_seed(0)

@@ -352,7 +352,7 @@ mod tests {
         map
     }
 
-    /// Values of -1..1 that look random.
+    /// Normal values.
     fn values(count: usize, stream: u32) -> Vec<f32> {
         let mut values = vec![0.0; count];
         crate::noise::fill_normal(crate::request::Seed(u64::from(stream)), 0, &mut values);
