@@ -1,6 +1,6 @@
 //! Where networks run, and in which precision.
 
-use candle_core::Device;
+use candle_core::{DType, Device};
 use serde::{Deserialize, Serialize};
 
 use crate::error::DiffusionError;
@@ -168,6 +168,14 @@ impl Compute {
     /// Precision of the large networks.
     pub fn precision(&self) -> Precision {
         self.precision
+    }
+
+    /// For families: the type of their large networks' tensors.
+    pub(crate) fn dtype(&self) -> DType {
+        match self.precision {
+            Precision::F32 => DType::F32,
+            Precision::Bf16 => DType::BF16,
+        }
     }
 
     /// For families: where their tensors live.

@@ -134,6 +134,34 @@ pub enum DiffusionError {
         /// What the system said.
         message: String,
     },
+    /// A model folder, or a file of it, is not as it should be.
+    #[error("{}: {reason}", .path.display())]
+    ModelFolder {
+        /// The folder or file.
+        path: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
+    /// A folder's pipeline is none of those that are known.
+    #[error(
+        "{} holds a model of the class {class:?}, which is not known; known are {known}", .path.display()
+    )]
+    UnknownFamily {
+        /// The folder.
+        path: PathBuf,
+        /// The class its index names.
+        class: String,
+        /// The known classes.
+        known: String,
+    },
+    /// A file of low-rank changes does not belong to the model.
+    #[error("{file} cannot be put onto this model: {reason}")]
+    Lora {
+        /// The file.
+        file: String,
+        /// Why not.
+        reason: String,
+    },
     /// A weight file ends before its tensors do.
     #[error("{file} is cut short: {found} bytes of {expected}; copy or download it again")]
     WeightsTruncated {

@@ -21,6 +21,8 @@ pub struct ModelInfo {
     pub parameters: u64,
     /// The files the weights came from, with their hashes.
     pub weights: Vec<WeightFile>,
+    /// Low-rank changes put onto the weights, in their order.
+    pub adapters: Vec<AdapterFile>,
     /// What it was trained on, as far as it was told.
     pub training_data: Vec<TrainingData>,
     /// Whether the weights are part of the program.
@@ -46,6 +48,17 @@ pub struct WeightFile {
     pub bytes: u64,
     /// SHA-256 of its bytes, lower-case hexadecimal.
     pub sha256: String,
+}
+
+/// One file of low-rank changes (LoRA).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AdapterFile {
+    /// The file.
+    pub file: WeightFile,
+    /// The factor it was added with.
+    pub scale: f32,
+    /// Weights that it changed.
+    pub layers: usize,
 }
 
 /// One set a model was trained on.

@@ -15,11 +15,15 @@
 mod device;
 mod embedded;
 mod error;
+mod families;
 mod family;
+mod folder;
 mod image;
 mod info;
+mod lora;
 pub mod memory;
 mod model;
+mod nets;
 pub mod noise;
 mod pipeline;
 mod progress;
@@ -28,15 +32,19 @@ mod request;
 mod sampler;
 pub mod schedule;
 pub mod solver;
+mod text;
+mod vae;
 pub mod weights;
 
 pub use device::{Backend, Compute, DevicePreference, Precision};
 pub use error::DiffusionError;
+pub use families::{Inspection, OpenOptions};
 pub use family::{
     Family, GuidanceKind, LatentLayout, LatentScaling, PredictionKind, TextTemplate, TimeConvention,
 };
 pub use image::{FloatImage, Generated, RgbImage};
-pub use info::{ModelInfo, SizeRule, TrainingData, WeightFile};
+pub use info::{AdapterFile, ModelInfo, SizeRule, TrainingData, WeightFile};
+pub use lora::LoraFile;
 pub use model::{Branch, EncodeRequest, Latents, Model};
 pub use pipeline::Pipeline;
 pub use progress::{CancelToken, Progress};

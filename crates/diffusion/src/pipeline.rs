@@ -26,6 +26,13 @@ trait Run: Send + Sync {
     fn family(&self) -> &Family;
     fn run(&self, plan: &Plan<'_>, watch: &mut Watch<'_>)
     -> Result<Vec<Generated>, DiffusionError>;
+    /// The first picture before rounding.
+    #[cfg(test)]
+    fn unrounded(
+        &self,
+        plan: &Plan<'_>,
+        watch: &mut Watch<'_>,
+    ) -> Result<crate::image::FloatImage, DiffusionError>;
 }
 
 impl<M: Model> Run for M {
@@ -59,6 +66,18 @@ impl<M: Model> Run for M {
             }
         }
         Ok(pictures)
+    }
+
+    #[cfg(test)]
+    fn unrounded(
+        &self,
+        plan: &Plan<'_>,
+        watch: &mut Watch<'_>,
+    ) -> Result<crate::image::FloatImage, DiffusionError> {
+        let conditioning = self.encode(&plan.encode_request(plan.seed))?;
+        watch.picture = 1;
+        let latents = sample(self, plan, plan.seed, &conditioning, watch)?;
+        self.decode(&latents, plan.size, &conditioning)
     }
 }
 
@@ -120,15 +139,21 @@ impl Pipeline {
         cancel: &CancelToken,
     ) -> Result<Vec<Generated>, DiffusionError> {
         let plan = Plan::new(request, self.info(), self.family())?;
-        let mut watch = Watch {
-            progress,
-            cancel,
-            start: Instant::now(),
-            picture: 0,
-            of: plan.count,
-            steps: plan.steps,
-        };
-        self.model.run(&plan, &mut watch)
+        self.model
+            .run(&plan, &mut Watch::new(&plan, progress, cancel))
+    }
+
+    /// The first picture of a request before rounding.
+    #[cfg(test)]
+    pub(crate) fn unrounded(
+        &self,
+        request: &GenerateRequest,
+    ) -> Result<crate::image::FloatImage, DiffusionError> {
+        let plan = Plan::new(request, self.info(), self.family())?;
+        let cancel = CancelToken::new();
+        let mut progress = |_: Progress| ();
+        self.model
+            .unrounded(&plan, &mut Watch::new(&plan, &mut progress, &cancel))
     }
 }
 
@@ -244,7 +269,22 @@ struct Watch<'a> {
     steps: u32,
 }
 
-impl Watch<'_> {
+impl<'a> Watch<'a> {
+    fn new(
+        plan: &Plan<'_>,
+        progress: &'a mut dyn FnMut(Progress),
+        cancel: &'a CancelToken,
+    ) -> Self {
+        Self {
+            progress,
+            cancel,
+            start: Instant::now(),
+            picture: 0,
+            of: plan.count,
+            steps: plan.steps,
+        }
+    }
+
     fn check(&self) -> Result<(), DiffusionError> {
         if self.cancel.is_cancelled() {
             Err(DiffusionError::Cancelled)
@@ -282,6 +322,29 @@ fn picture<M: Model>(
     conditioning: &M::Conditioning,
     watch: &mut Watch<'_>,
 ) -> Result<Generated, DiffusionError> {
+    let latents = sample(model, plan, seed, conditioning, watch)?;
+    let image = model
+        .decode(&latents, plan.size, conditioning)?
+        .quantise(plan.size)?;
+    Ok(Generated {
+        image,
+        seed,
+        steps: plan.steps,
+        guidance: plan.guidance,
+        sampler: plan.sampler,
+        size: plan.size,
+        described: model.describe(conditioning),
+    })
+}
+
+/// From noise to finished latents.
+fn sample<M: Model>(
+    model: &M,
+    plan: &Plan<'_>,
+    seed: Seed,
+    conditioning: &M::Conditioning,
+    watch: &mut Watch<'_>,
+) -> Result<Latents, DiffusionError> {
     let family = Model::family(model);
     let shape = model.latent_shape(plan.size, conditioning);
     let schedule = family
@@ -319,18 +382,7 @@ fn picture<M: Model>(
         watch.tell(step, preview);
     }
     watch.check()?;
-    let image = model
-        .decode(&latents, plan.size, conditioning)?
-        .quantise(plan.size)?;
-    Ok(Generated {
-        image,
-        seed,
-        steps: plan.steps,
-        guidance: plan.guidance,
-        sampler: plan.sampler,
-        size: plan.size,
-        described: model.describe(conditioning),
-    })
+    Ok(latents)
 }
 
 /// The network's prediction with guidance.

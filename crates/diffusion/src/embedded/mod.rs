@@ -147,6 +147,7 @@ fn info(card: Card, weights: &Weights) -> Result<ModelInfo, DiffusionError> {
         license: card.license,
         parameters: weights.parameters(),
         weights: weights.files()?,
+        adapters: Vec::new(),
         training_data: card.training_data,
         built_in: true,
         default_steps: 12,

@@ -45,6 +45,7 @@ impl Toy {
             license: "MIT".to_owned(),
             parameters: 0,
             weights: Vec::new(),
+            adapters: Vec::new(),
             training_data: Vec::new(),
             built_in: false,
             default_steps: 4,

@@ -118,9 +118,8 @@ fn check(raw: Raw) -> Result<Entry, String> {
     let Some(values) = values else {
         return Err(format!("has the impossible shape {:?}", raw.shape));
     };
-    if let Some(width) = stored.bytes()
-        && values.checked_mul(width) != Some(length)
-    {
+    let is_known = !matches!(stored, StoredType::Other(_));
+    if is_known && stored.length(values) != Some(length) {
         return Err(format!(
             "has {length} bytes, not those of shape {:?} in {}",
             raw.shape, raw.dtype

@@ -12,7 +12,7 @@ use super::source::Source;
 use crate::error::DiffusionError;
 
 const INDEX_SUFFIX: &str = ".index.json";
-const FILE_SUFFIX: &str = ".safetensors";
+const FILE_SUFFIXES: [&str; 2] = [".safetensors", ".gguf"];
 
 /// Of an index only the map is of use.
 #[derive(Deserialize)]
@@ -35,10 +35,13 @@ pub(super) fn open(path: &Path) -> Result<Weights, DiffusionError> {
     match (indices.as_slice(), files.as_slice()) {
         ([index], _) => sharded(index),
         ([], [file]) => single(file),
-        ([], []) => Err(invalid(path, "the folder holds no safetensors file")),
+        ([], []) => Err(invalid(
+            path,
+            "the folder holds no safetensors or GGUF file",
+        )),
         ([], _) => Err(invalid(
             path,
-            "the folder holds several safetensors files and no index; name one",
+            "the folder holds several weight files and no index; name one",
         )),
         _ => Err(invalid(path, "the folder holds several indices; name one")),
     }
@@ -63,7 +66,7 @@ fn list(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>), DiffusionError> {
         let ends = |suffix| name.as_ref().is_some_and(|name| name.ends_with(suffix));
         if ends(INDEX_SUFFIX) {
             indices.push(path);
-        } else if ends(FILE_SUFFIX) {
+        } else if FILE_SUFFIXES.into_iter().any(ends) {
             files.push(path);
         }
     }

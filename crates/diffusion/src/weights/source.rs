@@ -84,6 +84,16 @@ impl Source {
         }
     }
 
+    /// Reads on from `offset`, a little at a time.
+    pub(super) fn reader(&self, offset: u64) -> Reader<'_> {
+        Reader {
+            source: self,
+            next: offset,
+            buffer: Vec::new(),
+            used: 0,
+        }
+    }
+
     /// The whole file's SHA-256.
     pub(super) fn hash(&self) -> Result<WeightFile, DiffusionError> {
         let mut hasher = Sha256::new();
@@ -116,6 +126,63 @@ impl Source {
             file: self.name.clone(),
             reason: reason.into(),
         }
+    }
+}
+
+/// A place in a [`Source`] that moves on; small reads come from a buffer.
+pub(super) struct Reader<'a> {
+    source: &'a Source,
+    /// Offset of the first byte after the buffer.
+    next: u64,
+    buffer: Vec<u8>,
+    used: usize,
+}
+
+impl Reader<'_> {
+    /// Offset of the next byte.
+    pub(super) fn position(&self) -> u64 {
+        self.next - (self.buffer.len() - self.used) as u64
+    }
+
+    /// The next bytes; what is announced beyond the end is refused before memory is taken for it.
+    pub(super) fn take(&mut self, length: usize) -> Result<Vec<u8>, DiffusionError> {
+        let start = self.position();
+        let end = start.saturating_add(length as u64);
+        if end > self.source.length {
+            return Err(self.source.truncated(end));
+        }
+        if self.buffer.len() - self.used < length {
+            let wanted = (length.max(CHUNK) as u64).min(self.source.length - start);
+            self.buffer = self.source.read(start, wanted as usize)?;
+            self.used = 0;
+            self.next = start + wanted;
+        }
+        let bytes = self.buffer[self.used..self.used + length].to_vec();
+        self.used += length;
+        Ok(bytes)
+    }
+
+    pub(super) fn array<const N: usize>(&mut self) -> Result<[u8; N], DiffusionError> {
+        let mut array = [0; N];
+        array.copy_from_slice(&self.take(N)?);
+        Ok(array)
+    }
+
+    /// Passes over bytes.
+    pub(super) fn skip(&mut self, length: u64) -> Result<(), DiffusionError> {
+        let end = self.position().saturating_add(length);
+        if end > self.source.length {
+            return Err(self.source.truncated(end));
+        }
+        let ahead = self.next - self.position();
+        if length <= ahead {
+            self.used += length as usize;
+        } else {
+            self.next = end;
+            self.buffer.clear();
+            self.used = 0;
+        }
+        Ok(())
     }
 }
 

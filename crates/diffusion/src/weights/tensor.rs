@@ -1,10 +1,49 @@
 //! Weights as candle's tensors.
 
+use candle_core::quantized::ggml_file::qtensor_from_ggml;
+use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device, Tensor};
 
-use super::Weights;
-use super::decode::{self, StoredType};
+use super::decode::{self, BlockType, StoredType};
+use super::{Adapter, Weights};
 use crate::error::DiffusionError;
+
+/// What a linear layer multiplies with, `[outputs, inputs]`.
+pub(crate) enum Matrix<'a> {
+    /// Values, adapters merged.
+    Dense(Tensor),
+    /// Blocks as they are stored, and the adapters that could not be merged into them.
+    Blocks(QTensor, &'a [Adapter]),
+}
+
+impl BlockType {
+    fn candle(self) -> GgmlDType {
+        match self {
+            Self::Q4_0 => GgmlDType::Q4_0,
+            Self::Q4_1 => GgmlDType::Q4_1,
+            Self::Q5_0 => GgmlDType::Q5_0,
+            Self::Q5_1 => GgmlDType::Q5_1,
+            Self::Q8_0 => GgmlDType::Q8_0,
+            Self::Q2K => GgmlDType::Q2K,
+            Self::Q3K => GgmlDType::Q3K,
+            Self::Q4K => GgmlDType::Q4K,
+            Self::Q5K => GgmlDType::Q5K,
+            Self::Q6K => GgmlDType::Q6K,
+        }
+    }
+}
+
+/// Values of blocks.
+pub(super) fn unpack(
+    name: &str,
+    kind: BlockType,
+    bytes: &[u8],
+    shape: &[usize],
+) -> Result<Vec<f32>, DiffusionError> {
+    decode::check_finite(name, &StoredType::Blocks(kind), bytes)?;
+    let blocks = qtensor_from_ggml(kind.candle(), bytes, shape.to_vec(), &Device::Cpu)?;
+    Ok(blocks.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?)
+}
 
 impl Weights {
     /// For families: one tensor of a known shape. What is stored in the wanted type is not widened on its way.
@@ -17,17 +56,36 @@ impl Weights {
     ) -> Result<Tensor, DiffusionError> {
         let stored = &self.located(name)?.entry.stored;
         let raw = match stored {
-            StoredType::F32 => DType::F32,
             StoredType::F16 => DType::F16,
             StoredType::Bf16 => DType::BF16,
-            // Raises the error where the type is not read at all.
-            StoredType::I8 | StoredType::Other(_) => {
-                let values = self.read(name, shape)?;
-                return Ok(Tensor::from_vec(values, shape, device)?.to_dtype(dtype)?);
-            }
+            _ => DType::F32,
         };
+        if !stored.is_plain() || self.adapters.contains_key(name) {
+            let values = self.read(name, shape)?;
+            return Ok(Tensor::from_vec(values, shape, &Device::Cpu)?
+                .to_dtype(dtype)?
+                .to_device(device)?);
+        }
         let (stored, bytes) = self.bytes(name, shape)?;
         decode::check_finite(name, stored, &bytes)?;
         Ok(Tensor::from_raw_buffer(&bytes, raw, shape, device)?.to_dtype(dtype)?)
+    }
+
+    /// For families: the matrix of a linear layer.
+    pub(crate) fn matrix(
+        &self,
+        name: &str,
+        shape: &[usize],
+        dtype: DType,
+        device: &Device,
+    ) -> Result<Matrix<'_>, DiffusionError> {
+        let StoredType::Blocks(kind) = self.located(name)?.entry.stored else {
+            return Ok(Matrix::Dense(self.tensor(name, shape, dtype, device)?));
+        };
+        let (stored, bytes) = self.bytes(name, shape)?;
+        decode::check_finite(name, stored, &bytes)?;
+        let blocks = qtensor_from_ggml(kind.candle(), &bytes, shape.to_vec(), device)?;
+        let adapters = self.adapters.get(name).map_or(&[][..], Vec::as_slice);
+        Ok(Matrix::Blocks(blocks, adapters))
     }
 }

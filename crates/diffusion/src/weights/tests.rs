@@ -342,10 +342,10 @@ fn a_folder_must_be_clear() {
             .contains("a")
     );
     for (files, part) in [
-        (vec![], "no safetensors file"),
+        (vec![], "no safetensors or GGUF file"),
         (
             vec![("x.safetensors", file()), ("y.safetensors", file())],
-            "several safetensors files",
+            "several weight files",
         ),
         (
             vec![("x.index.json", vec![]), ("y.index.json", vec![])],

@@ -1,0 +1,243 @@
+//! The families of models, one module each. What is common to their folders is here; which of them a folder belongs
+//! to is a row of a table.
+
+mod qwen_image;
+#[cfg(test)]
+mod reference;
+#[cfg(test)]
+mod tests;
+
+use std::path::{Path, PathBuf};
+
+use crate::device::{Compute, DevicePreference, Precision};
+use crate::error::DiffusionError;
+use crate::family::Family;
+use crate::folder::Folder;
+use crate::info::{AdapterFile, ModelInfo, WeightFile};
+use crate::lora::{self, LoraFile};
+use crate::memory::{Available, MemoryPlan};
+use crate::pipeline::Pipeline;
+use crate::request::Size;
+use crate::weights::Weights;
+
+/// How a model folder is opened.
+#[derive(Clone, Debug, Default)]
+pub struct OpenOptions {
+    /// Where networks run.
+    pub device: DevicePreference,
+    /// Precision of the large networks; the device's own where `None`.
+    pub precision: Option<Precision>,
+    /// A file or folder in place of the transformer's weights: safetensors, scaled 8-bit, GGUF.
+    pub transformer: Option<PathBuf>,
+    /// A file or folder in place of the text encoder's weights.
+    pub text_encoder: Option<PathBuf>,
+    /// Low-rank changes, in the order they are added.
+    pub loras: Vec<LoraFile>,
+    /// Whether blocks are read again in each evaluation, two at a time in memory; `None` where that is to depend on
+    /// what is free.
+    pub streamed: Option<bool>,
+    /// Side of the tiles that pictures are decoded in, in pixels; whole where `None`.
+    pub tile: Option<u32>,
+}
+
+/// What is known of a model before its weights are loaded.
+#[derive(Clone, Debug)]
+pub struct Inspection {
+    /// Its facts; hashes are empty where they were not asked for.
+    pub info: ModelInfo,
+    /// Its family.
+    pub family: Family,
+    /// What it needs with all weights in memory.
+    pub resident: MemoryPlan,
+    /// What it needs with blocks read again in each evaluation.
+    pub streamed: MemoryPlan,
+    /// Where it would run.
+    pub device: crate::device::Backend,
+}
+
+type Describe = for<'a> fn(&'a Parts<'a>) -> Result<Opening<'a>, DiffusionError>;
+
+/// Classes of pipelines and who opens them.
+const FAMILIES: &[(&str, Describe)] = &[("QwenImagePipeline", qwen_image::describe)];
+
+/// What a family opens its networks from.
+pub(crate) struct Parts<'a> {
+    pub(crate) folder: Folder,
+    pub(crate) options: &'a OpenOptions,
+    pub(crate) compute: Compute,
+    /// Whether files are read from end to end for their hashes.
+    hashed: bool,
+}
+
+/// A model of which headers were read.
+pub(crate) struct Opening<'a> {
+    pub(crate) info: ModelInfo,
+    pub(crate) family: Family,
+    pub(crate) costs: Costs,
+    pub(crate) load:
+        Box<dyn FnOnce(ModelInfo, Family, bool) -> Result<Pipeline, DiffusionError> + 'a>,
+}
+
+/// Bytes that a model takes.
+pub(crate) struct Costs {
+    /// All weights in memory.
+    pub(crate) resident: u64,
+    /// What stays when blocks are streamed.
+    pub(crate) streamed: u64,
+    /// The most activations of one evaluation at a size.
+    pub(crate) activations: Box<dyn Fn(Size) -> u64>,
+    /// The same while decoding.
+    pub(crate) decode: Box<dyn Fn(Size) -> u64>,
+}
+
+impl Costs {
+    fn plan(&self, weights: u64, size: Size) -> MemoryPlan {
+        MemoryPlan {
+            weights,
+            activations: (self.activations)(size),
+            decode: (self.decode)(size),
+        }
+    }
+}
+
+impl<'a> Parts<'a> {
+    fn open(
+        path: &Path,
+        options: &'a OpenOptions,
+        hashed: bool,
+    ) -> Result<(Self, Describe), DiffusionError> {
+        let folder = Folder::open(path)?;
+        let known = FAMILIES.iter().find(|(class, _)| *class == folder.class());
+        let Some((_, describe)) = known else {
+            let classes: Vec<&str> = FAMILIES.iter().map(|(class, _)| *class).collect();
+            return Err(DiffusionError::UnknownFamily {
+                path: path.to_owned(),
+                class: folder.class().to_owned(),
+                known: classes.join(", "),
+            });
+        };
+        let mut compute = Compute::open(options.device)?;
+        if let Some(precision) = options.precision {
+            compute = compute.with_precision(precision);
+        }
+        let parts = Self {
+            folder,
+            options,
+            compute,
+            hashed,
+        };
+        Ok((parts, *describe))
+    }
+
+    /// Weights of a part, or of the file that stands in for it. Files are named with the part's folder.
+    pub(crate) fn weights(
+        &self,
+        part: &str,
+        instead: Option<&Path>,
+    ) -> Result<Opened, DiffusionError> {
+        let weights = match instead {
+            Some(path) => Weights::open(path)?,
+            None => self.folder.weights(part)?,
+        };
+        let mut files = if self.hashed {
+            weights.files()?
+        } else {
+            weights.unhashed_files()
+        };
+        for file in &mut files {
+            file.name = format!("{part}/{}", file.name);
+        }
+        Ok(Opened { weights, files })
+    }
+
+    /// Puts the low-rank changes onto a transformer's weights.
+    pub(crate) fn adapt(&self, weights: &mut Weights) -> Result<Vec<AdapterFile>, DiffusionError> {
+        let files = self.options.loras.iter();
+        files.map(|file| lora::apply(file, weights)).collect()
+    }
+}
+
+/// A network's weights and the files they came from.
+pub(crate) struct Opened {
+    pub(crate) weights: Weights,
+    pub(crate) files: Vec<WeightFile>,
+}
+
+impl Pipeline {
+    /// Opens a folder of a model, as diffusers' `save_pretrained` writes it.
+    ///
+    /// # Errors
+    ///
+    /// [`DiffusionError::ModelFolder`] and [`DiffusionError::UnknownFamily`] where it is none of a known family; what
+    /// is wrong with its weights; [`DiffusionError::NotEnoughMemory`]; [`DiffusionError::DeviceUnavailable`].
+    pub fn open(path: &Path, options: &OpenOptions) -> Result<Self, DiffusionError> {
+        let (parts, describe) = Parts::open(path, options, true)?;
+        let Opening {
+            info,
+            family,
+            costs,
+            load,
+        } = describe(&parts)?;
+        let streamed = choose_streaming(&info, &costs, &parts)?;
+        load(info, family, streamed)
+    }
+
+    /// What opening a folder would come to; only headers are read.
+    ///
+    /// # Errors
+    ///
+    /// As [`Pipeline::open`], but for memory. [`DiffusionError::UnsupportedSize`] where the model cannot make `size`.
+    pub fn inspect(
+        path: &Path,
+        options: &OpenOptions,
+        size: Option<Size>,
+    ) -> Result<Inspection, DiffusionError> {
+        let (parts, describe) = Parts::open(path, options, false)?;
+        let opening = describe(&parts)?;
+        let size = size.or(opening.info.sizes.first().copied());
+        let size =
+            size.ok_or_else(|| DiffusionError::Description("the model names no size".to_owned()))?;
+        opening.info.check_size(size)?;
+        Ok(Inspection {
+            resident: opening.costs.plan(opening.costs.resident, size),
+            streamed: opening.costs.plan(opening.costs.streamed, size),
+            info: opening.info,
+            family: opening.family,
+            device: parts.compute.backend(),
+        })
+    }
+}
+
+/// All in memory where that fits, else block by block; refused where neither does.
+fn choose_streaming(
+    info: &ModelInfo,
+    costs: &Costs,
+    parts: &Parts<'_>,
+) -> Result<bool, DiffusionError> {
+    let Some(size) = info.sizes.iter().min_by_key(|size| size.pixels()) else {
+        return Ok(false);
+    };
+    let free = Available::of(&parts.compute);
+    let what = |streamed: bool| {
+        let how = if streamed { " block by block" } else { "" };
+        format!("{} at {size}{how}", info.name)
+    };
+    let check = |weights, streamed| costs.plan(weights, *size).check(&what(streamed), free);
+    match parts.options.streamed {
+        Some(true) => check(costs.streamed, true).map(|()| true),
+        Some(false) => check(costs.resident, false).map(|()| false),
+        None if check(costs.resident, false).is_ok() => Ok(false),
+        None => check(costs.streamed, true).map(|()| true),
+    }
+}
+
+impl Available {
+    /// Of an accelerator nothing is known.
+    pub(crate) fn of(compute: &Compute) -> Self {
+        if compute.device().is_cpu() {
+            Self::now()
+        } else {
+            Self::Unknown
+        }
+    }
+}

@@ -1,0 +1,206 @@
+use candle_core::{DType, Device, Tensor};
+use proptest::prelude::*;
+
+use super::attention::plain;
+use super::*;
+use crate::device::Compute;
+use crate::weights::Weights;
+
+fn random(shape: &[usize]) -> Tensor {
+    Tensor::randn(0.0_f32, 1.0, shape, &Device::Cpu).unwrap()
+}
+
+fn values(x: &Tensor) -> Vec<f32> {
+    x.flatten_all().unwrap().to_vec1().unwrap()
+}
+
+fn largest_difference(a: &Tensor, b: &Tensor) -> f32 {
+    assert_eq!(a.dims(), b.dims());
+    let pairs = values(a).into_iter().zip(values(b));
+    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+}
+
+/// Weights as a file of these tensors holds them.
+fn weights(tensors: &[(&str, &Tensor)]) -> Weights {
+    let views: Vec<(String, Tensor)> = tensors
+        .iter()
+        .map(|(name, tensor)| ((*name).to_owned(), (*tensor).clone()))
+        .collect();
+    let bytes = safetensors::serialize(views, None).unwrap();
+    Weights::embedded("test", bytes.leak()).unwrap()
+}
+
+#[test]
+fn attention_in_pieces_is_attention() {
+    // Enough keys that the scores do not fit at once.
+    let (q, k, v) = (
+        random(&[1, 2, 4500, 8]),
+        random(&[1, 2, 4400, 8]),
+        random(&[1, 2, 4400, 8]),
+    );
+    let pieces = attention(&q, &k, &v, None, None).unwrap();
+    assert!(largest_difference(&pieces, &plain(&q, &k, &v).unwrap()) < 1e-5);
+}
+
+#[test]
+fn hidden_keys_do_not_count() {
+    let (q, k, v) = (
+        random(&[2, 2, 3, 8]),
+        random(&[2, 2, 6, 8]),
+        random(&[2, 2, 6, 8]),
+    );
+    let there = Tensor::new(
+        &[[1.0_f32, 1.0, 1.0, 1.0, 0.0, 0.0], [1.0; 6]],
+        &Device::Cpu,
+    )
+    .unwrap();
+    let masked = attention(&q, &k, &v, Some(&Mask::keys(&there).unwrap()), None).unwrap();
+    let first = |x: &Tensor, keys: usize| x.narrow(0, 0, 1).unwrap().narrow(2, 0, keys).unwrap();
+    let short = plain(&first(&q, 3), &first(&k, 4), &first(&v, 4)).unwrap();
+    assert!(largest_difference(&masked.narrow(0, 0, 1).unwrap(), &short) < 1e-6);
+    let all = plain(&q, &k, &v).unwrap();
+    let second = |x: &Tensor| x.narrow(0, 1, 1).unwrap();
+    assert!(largest_difference(&second(&masked), &second(&all)) < 1e-6);
+}
+
+#[test]
+fn causal_attention_does_not_look_ahead() {
+    let (q, k, v) = (
+        random(&[1, 1, 5, 4]),
+        random(&[1, 1, 5, 4]),
+        random(&[1, 1, 5, 4]),
+    );
+    let mask = Mask::causal(5, None, &Device::Cpu).unwrap();
+    let all = attention(&q, &k, &v, Some(&mask), None).unwrap();
+    for tokens in 1..=5 {
+        let front = |x: &Tensor| x.narrow(2, 0, tokens).unwrap();
+        let last = q.narrow(2, tokens - 1, 1).unwrap();
+        let alone = plain(&last, &front(&k), &front(&v)).unwrap();
+        assert!(largest_difference(&all.narrow(2, tokens - 1, 1).unwrap(), &alone) < 1e-6);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+
+    /// Our convolution is candle's, for any size, stride and padding.
+    #[test]
+    fn convolutions_are_candles(
+        batch in 1..3_usize, input in 1..5_usize, output in 1..5_usize, height in 1..12_usize, width in 1..12_usize,
+        side in prop::sample::select(vec![1_usize, 2, 3, 5]), stride in 1..4_usize,
+        top in 0..3_usize, left in 0..3_usize, bottom in 0..3_usize, right in 0..3_usize,
+    ) {
+        prop_assume!(height + top + bottom >= side && width + left + right >= side);
+        let (kernel, bias) = (random(&[output, input, side, side]), random(&[output]));
+        let weights = weights(&[("weight", &kernel), ("bias", &bias)]);
+        let compute = Compute::cpu();
+        let part = Part::root(&weights, &compute);
+        let padding = Padding { top, left, bottom, right };
+        let conv = Conv2d::new(&part, input, output, side, stride, padding).unwrap();
+        let x = random(&[batch, input, height, width]);
+        let padded = x.pad_with_zeros(2, top, bottom).unwrap().pad_with_zeros(3, left, right).unwrap();
+        let expected = padded.contiguous().unwrap().conv2d(&kernel, 0, stride, 1, 1).unwrap();
+        let expected = expected.broadcast_add(&bias.reshape((1, output, 1, 1)).unwrap()).unwrap();
+        prop_assert!(largest_difference(&conv.forward(&x).unwrap(), &expected) < 1e-4);
+    }
+}
+
+#[test]
+fn a_convolution_without_room_is_refused() {
+    let kernel = random(&[1, 1, 5, 5]);
+    let weights = weights(&[("weight", &kernel)]);
+    let compute = Compute::cpu();
+    let conv = Conv2d::new(
+        &Part::root(&weights, &compute),
+        1,
+        1,
+        5,
+        1,
+        Padding::even(0),
+    )
+    .unwrap();
+    let error = conv
+        .forward(&random(&[1, 1, 3, 9]))
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("convolution"), "{error}");
+}
+
+#[test]
+fn pixels_are_doubled() {
+    let x = Tensor::new(&[[[[1.0_f32, 2.0], [3.0, 4.0]]]], &Device::Cpu).unwrap();
+    let expected = [
+        1., 1., 2., 2., 1., 1., 2., 2., 3., 3., 4., 4., 3., 3., 4., 4.,
+    ];
+    assert_eq!(values(&upsample(&x).unwrap()), expected);
+}
+
+#[test]
+fn streamed_blocks_are_all_seen_in_order_and_read_ahead() {
+    for streamed in [false, true] {
+        let blocks = Blocks::new(5, streamed, |index| Ok(10 * index)).unwrap();
+        let mut seen = Vec::new();
+        blocks
+            .each(|index, block| {
+                seen.push((index, *block));
+                Ok(())
+            })
+            .unwrap();
+        assert_eq!(seen, [(0, 0), (1, 10), (2, 20), (3, 30), (4, 40)]);
+    }
+    let refused = |index: usize| {
+        if index == 3 {
+            Err(crate::error::DiffusionError::Description(
+                "third".to_owned(),
+            ))
+        } else {
+            Ok(index)
+        }
+    };
+    assert!(Blocks::new(5, false, refused).is_err());
+    let blocks = Blocks::new(5, true, refused).unwrap();
+    let mut last = 0;
+    let error = blocks.each(|index, _| {
+        last = index;
+        Ok(())
+    });
+    assert!(error.unwrap_err().to_string().contains("third"));
+    assert_eq!(last, 2);
+}
+
+#[test]
+fn norms_are_what_their_definitions_say() {
+    let x = random(&[2, 8, 3, 3]);
+    let (weight, bias) = (random(&[8]), random(&[8]));
+    let weights = weights(&[("weight", &weight), ("bias", &bias)]);
+    let compute = Compute::cpu();
+    let part = Part::root(&weights, &compute);
+    let group = GroupNorm::new(&part, 2, 8, 1e-6).unwrap();
+    let reference = candle_nn::GroupNorm::new(weight.clone(), bias.clone(), 8, 2, 1e-6).unwrap();
+    let expected = candle_core::Module::forward(&reference, &x).unwrap();
+    assert!(largest_difference(&group.forward(&x).unwrap(), &expected) < 1e-5);
+    assert!(GroupNorm::new(&part, 3, 8, 1e-6).is_err());
+
+    let rows = random(&[4, 8]);
+    let norm = LayerNorm::new(&part, 8, 1e-5).unwrap();
+    let plain = layer_norm(&rows, 1e-5).unwrap();
+    let plain = plain
+        .broadcast_mul(&weight)
+        .unwrap()
+        .broadcast_add(&bias)
+        .unwrap();
+    assert!(largest_difference(&norm.forward(&rows).unwrap(), &plain) < 1e-5);
+}
+
+#[test]
+fn half_precision_keeps_statistics_wide() {
+    // A mean that bf16 cannot hold beside the differences.
+    let x = Tensor::new(&[256.0_f32, 258.0, 260.0, 262.0], &Device::Cpu)
+        .unwrap()
+        .unsqueeze(0)
+        .unwrap();
+    let half = layer_norm(&x.to_dtype(DType::BF16).unwrap(), 1e-6).unwrap();
+    assert_eq!(half.dtype(), DType::BF16);
+    let expected = layer_norm(&x, 1e-6).unwrap();
+    assert!(largest_difference(&half.to_dtype(DType::F32).unwrap(), &expected) < 1e-2);
+}

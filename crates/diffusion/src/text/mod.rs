@@ -1,0 +1,7 @@
+//! Prompts to numbers: tokenizers, and the language models whose hidden states condition a picture.
+
+mod qwen;
+mod tokenizer;
+
+pub(crate) use qwen::{Qwen, QwenConfig};
+pub(crate) use tokenizer::{Padded, Tokenizer};
