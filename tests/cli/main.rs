@@ -15,5 +15,8 @@ mod images_server;
 mod json;
 mod machine;
 mod mark;
+#[path = "../support/model_folder.rs"]
+mod model_folder;
+mod models;
 mod support;
 mod way;
