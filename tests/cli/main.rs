@@ -10,6 +10,8 @@ mod bad_input;
 mod checks;
 mod generate;
 mod help;
+#[path = "../support/hub_server.rs"]
+mod hub_server;
 #[path = "../support/images_server.rs"]
 mod images_server;
 mod json;
