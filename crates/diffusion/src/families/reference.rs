@@ -3,9 +3,11 @@
 use std::path::{Path, PathBuf};
 
 use super::{OpenOptions, Parts};
+use crate::image::RgbImage;
 use crate::pipeline::Pipeline;
 use crate::progress::CancelToken;
 use crate::request::{GenerateRequest, Seed, Size};
+use crate::source::{PaintMask, SourcePicture};
 use candle_core::{DType, Device, Tensor};
 
 #[path = "../../../../tests/support/model_folder.rs"]
@@ -62,6 +64,31 @@ impl Fixture {
         folder
     }
 
+    /// The picture to start from.
+    fn source(&self, strength: f32, masked: bool) -> SourcePicture {
+        let bytes = |name: &str| -> Vec<u8> {
+            self.integers(name)
+                .iter()
+                .map(|value| *value as u8)
+                .collect()
+        };
+        let (height, width, _) = self.tensor("source").dims3().unwrap();
+        let (width, height) = (width as u32, height as u32);
+        SourcePicture {
+            image: RgbImage {
+                width,
+                height,
+                pixels: bytes("source"),
+            },
+            strength,
+            mask: masked.then(|| PaintMask {
+                width,
+                height,
+                values: bytes("mask"),
+            }),
+        }
+    }
+
     /// Whether the scripts are still those that made it.
     pub(crate) fn check_scripts(&self) {
         use sha2::{Digest, Sha256};
@@ -116,6 +143,8 @@ pub(crate) struct Run {
     pub(crate) guidance: Option<f32>,
     pub(crate) steps: u32,
     pub(crate) seed: u64,
+    /// Strength of the fixture's source picture, and whether its mask counts.
+    pub(crate) source: Option<(f32, bool)>,
 }
 
 impl Run {
@@ -126,6 +155,9 @@ impl Run {
             size: Some(Size::new(self.size.0, self.size.1).unwrap()),
             guidance: self.guidance,
             steps: Some(self.steps),
+            source: self
+                .source
+                .map(|(strength, masked)| fixture.source(strength, masked)),
             ..GenerateRequest::new(self.prompt, Seed(self.seed))
         };
         let image = pipeline.unrounded(&request).unwrap();
