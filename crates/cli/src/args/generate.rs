@@ -50,6 +50,26 @@ pub struct Generate {
     /// take the seeds after it [default: random, and told]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Picture to start from: it becomes the parent of the new one in its manifest
+    #[arg(long, value_name = "FILE", help_heading = "From a picture")]
+    pub image: Option<PathBuf>,
+    /// How much of it is drawn anew, above 0 to 1
+    #[arg(
+        long,
+        value_name = "SHARE",
+        requires = "image",
+        default_value_t = 0.6,
+        help_heading = "From a picture"
+    )]
+    pub image_strength: f32,
+    /// Picture of the same size that is white where it is drawn anew and black where it is kept
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "image",
+        help_heading = "From a picture"
+    )]
+    pub mask: Option<PathBuf>,
     /// Way from noise to picture: euler, euler-a, dpmpp-2m, unipc or ddim [default: as the model]
     #[arg(long, value_name = "NAME")]
     pub sampler: Option<SamplerKind>,

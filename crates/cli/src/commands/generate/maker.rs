@@ -10,6 +10,7 @@ use colophon_provenance::{Backend, GenerationFacts, ModelFacts, ModelOutput, Wei
 use indicatif::HumanDuration;
 
 use crate::args::{self, Generate};
+use crate::commands::generate::source;
 use crate::commands::{Context, models};
 use crate::failure::Failure;
 use crate::text::clean;
@@ -55,6 +56,8 @@ pub enum Maker {
     Embedded {
         pipeline: Box<Pipeline>,
         request: GenerateRequest,
+        /// The file of the picture to start from.
+        source: Option<Vec<u8>>,
     },
     Server {
         client: Box<Client>,
@@ -123,15 +126,31 @@ impl Maker {
                 )));
             }
         };
+        let mut request = request;
+        let source = match &options.image {
+            Some(path) => {
+                let (file, picture) = source::read(
+                    context,
+                    options,
+                    path,
+                    pipeline.info().size_rule.multiple_of,
+                )?;
+                request.source = Some(picture);
+                Some(file)
+            }
+            None => None,
+        };
         pipeline.check(&request)?;
         Ok(Self::Embedded {
             pipeline: Box::new(pipeline),
             request,
+            source,
         })
     }
 
     fn server(options: &Generate, prompt: &str, seed: u64) -> Result<Self, Failure> {
-        let sampler = options.sampler.map(|_| "--sampler");
+        let image = options.image.as_ref().map(|_| "--image");
+        let sampler = options.sampler.map(|_| "--sampler").or(image);
         if let Some(name) = sampler.or(options.local.parts.first_given()) {
             return Err(Failure::Request(format!(
                 "{name} is for models in this program; servers choose it themselves"
@@ -171,6 +190,14 @@ impl Maker {
         })
     }
 
+    /// The file of the picture to start from, where there is one.
+    pub fn source(&self) -> Option<&[u8]> {
+        match self {
+            Self::Embedded { source, .. } => source.as_deref(),
+            Self::Server { .. } => None,
+        }
+    }
+
     /// Seed of picture `number`, counted from 0, where one is known.
     pub fn seed(&self, number: u32) -> Option<u64> {
         match self {
@@ -182,7 +209,12 @@ impl Maker {
     /// Width and height asked for, pixels.
     pub fn size(&self) -> (u32, u32) {
         match self {
-            Self::Embedded { pipeline, request } => {
+            Self::Embedded {
+                pipeline, request, ..
+            } => {
+                if let Some(source) = &request.source {
+                    return (source.image.width, source.image.height);
+                }
                 let size = request.size.or(pipeline.info().sizes.first().copied());
                 size.map_or((0, 0), |size| (size.width(), size.height()))
             }
@@ -196,7 +228,9 @@ impl Maker {
     /// [`Failure::Diffusion`], [`Failure::Gateway`]; a cancelled run among them.
     pub fn make(&self, context: &Context<'_>, number: u32, count: u32) -> Result<Made, Failure> {
         match self {
-            Self::Embedded { pipeline, request } => {
+            Self::Embedded {
+                pipeline, request, ..
+            } => {
                 let request = GenerateRequest {
                     seed: request.seed.of_picture(number),
                     ..request.clone()
@@ -286,7 +320,8 @@ fn run(
     let picture = pictures?.into_iter().next().ok_or_else(|| {
         Failure::Request("the model returned no picture; please report this".to_owned())
     })?;
-    let facts = embedded_facts(pipeline.info(), &picture);
+    let strength = request.source.as_ref().map(|source| source.strength);
+    let facts = embedded_facts(pipeline.info(), &picture, strength);
     Ok(Made {
         picture: MadePicture::Pixels(picture.image),
         facts,
@@ -294,7 +329,7 @@ fn run(
     })
 }
 
-fn embedded_facts(info: &ModelInfo, picture: &Generated) -> GenerationFacts {
+fn embedded_facts(info: &ModelInfo, picture: &Generated, strength: Option<f32>) -> GenerationFacts {
     let mut training_licenses: Vec<String> = Vec::new();
     for data in &info.training_data {
         if !training_licenses.contains(&data.license) {
@@ -316,7 +351,11 @@ fn embedded_facts(info: &ModelInfo, picture: &Generated) -> GenerationFacts {
         height: picture.size.height(),
         seeds: vec![picture.seed.0],
         steps: Some(picture.steps),
-        sampler: Some(picture.sampler.name().to_owned()),
+        // How much of a picture to start from was drawn anew belongs to the way from noise to picture.
+        sampler: Some(match strength {
+            Some(strength) => format!("{}, image strength {strength}", picture.sampler.name()),
+            None => picture.sampler.name().to_owned(),
+        }),
         guidance: Some(picture.guidance),
     }
 }
