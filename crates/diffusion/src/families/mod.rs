@@ -54,6 +54,8 @@ pub struct Inspection {
     pub streamed: MemoryPlan,
     /// Where it would run.
     pub device: crate::device::Backend,
+    /// The size that the plans are for.
+    pub size: Size,
 }
 
 type Describe = for<'a> fn(&'a Parts<'a>) -> Result<Opening<'a>, DiffusionError>;
@@ -220,6 +222,7 @@ impl Pipeline {
             info: opening.info,
             family: opening.family,
             device: parts.compute.backend(),
+            size,
         })
     }
 }

@@ -10,7 +10,7 @@ use colophon_provenance::{Backend, GenerationFacts, ModelFacts, ModelOutput, Wei
 use indicatif::HumanDuration;
 
 use crate::args::{self, Generate};
-use crate::commands::Context;
+use crate::commands::{Context, models};
 use crate::failure::Failure;
 use crate::text::clean;
 
@@ -70,17 +70,26 @@ impl Maker {
     /// # Errors
     /// [`Failure::Diffusion`], [`Failure::Gateway`], [`Failure::Request`] for options that belong to
     /// the other backend.
-    pub fn new(options: &Generate, prompt: &str, seed: u64) -> Result<Self, Failure> {
+    pub fn new(
+        context: &Context<'_>,
+        options: &Generate,
+        prompt: &str,
+        seed: u64,
+    ) -> Result<Self, Failure> {
         match options.backend {
-            args::Backend::Embedded => Self::embedded(options, prompt, seed),
+            args::Backend::Embedded => Self::embedded(context, options, prompt, seed),
             args::Backend::Openai => Self::server(options, prompt, seed),
         }
     }
 
-    fn embedded(options: &Generate, prompt: &str, seed: u64) -> Result<Self, Failure> {
+    fn embedded(
+        context: &Context<'_>,
+        options: &Generate,
+        prompt: &str,
+        seed: u64,
+    ) -> Result<Self, Failure> {
         for (name, is_given) in [
             ("--url", options.server.url.is_some()),
-            ("--model", options.server.model.is_some()),
             ("--dialect", options.server.dialect.is_some()),
             ("--api-key-file", options.server.api_key_file.is_some()),
             ("--api-key-env", options.server.api_key_env.is_some()),
@@ -105,7 +114,15 @@ impl Maker {
             sampler: options.sampler,
             ..GenerateRequest::new(prompt, Seed(options.seed.unwrap_or(seed)))
         };
-        let pipeline = Pipeline::embedded()?;
+        let pipeline = match (&options.local.model, options.local.parts.first_given()) {
+            (Some(model), _) => models::open(context, model, &options.local.parts)?,
+            (None, None) => Pipeline::embedded()?,
+            (None, Some(name)) => {
+                return Err(Failure::Request(format!(
+                    "{name} is about a model folder; name one by --model, or leave it out"
+                )));
+            }
+        };
         pipeline.check(&request)?;
         Ok(Self::Embedded {
             pipeline: Box::new(pipeline),
@@ -114,10 +131,11 @@ impl Maker {
     }
 
     fn server(options: &Generate, prompt: &str, seed: u64) -> Result<Self, Failure> {
-        if options.sampler.is_some() {
-            return Err(Failure::Request(
-                "--sampler is for the embedded model; servers choose it themselves".to_owned(),
-            ));
+        let sampler = options.sampler.map(|_| "--sampler");
+        if let Some(name) = sampler.or(options.local.parts.first_given()) {
+            return Err(Failure::Request(format!(
+                "{name} is for models in this program; servers choose it themselves"
+            )));
         }
         let mut backend =
             colophon_gateway::Backend::new(options.server.url.clone().unwrap_or_default());
@@ -135,7 +153,7 @@ impl Maker {
             (size.width(), size.height())
         });
         let request = ImagesRequest {
-            model: options.server.model.clone(),
+            model: options.local.model.clone(),
             negative_prompt: options.negative.clone(),
             // OpenAI's own servers take none.
             seed: options
@@ -149,7 +167,7 @@ impl Maker {
         Ok(Self::Server {
             client: Box::new(Client::new(backend)?),
             request,
-            model: options.server.model.clone().unwrap_or_default(),
+            model: options.local.model.clone().unwrap_or_default(),
         })
     }
 
@@ -288,8 +306,8 @@ fn embedded_facts(info: &ModelInfo, picture: &Generated) -> GenerationFacts {
         model: ModelFacts {
             id: info.id.clone(),
             name: info.name.clone(),
-            version: Some(info.version.clone()),
-            weights: info.weights.iter().filter_map(weights_file).collect(),
+            version: Some(info.version.clone()).filter(|version| !version.is_empty()),
+            weights: weights_files(info),
             license: Some(info.license.clone()),
             training_licenses,
             built_in: info.built_in,
@@ -301,6 +319,16 @@ fn embedded_facts(info: &ModelInfo, picture: &Generated) -> GenerationFacts {
         sampler: Some(picture.sampler.name().to_owned()),
         guidance: Some(picture.guidance),
     }
+}
+
+/// The model's own files, then those of low-rank changes: `lora/FILE x SCALE`.
+fn weights_files(info: &ModelInfo) -> Vec<WeightsFile> {
+    let changes = info.adapters.iter().map(|adapter| WeightFile {
+        name: format!("lora/{} x {}", adapter.file.name, adapter.scale),
+        ..adapter.file.clone()
+    });
+    let files = info.weights.iter().cloned().chain(changes);
+    files.filter_map(|file| weights_file(&file)).collect()
 }
 
 /// `None` for a hash that is none.

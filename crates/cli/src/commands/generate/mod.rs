@@ -34,7 +34,7 @@ pub fn run(context: &Context<'_>, options: &Generate) -> Result<Exit, Failure> {
         // The command line asks for one of them.
         (None, None) => String::new(),
     };
-    let maker = Maker::new(options, &text, random_seed()?)?;
+    let maker = Maker::new(context, options, &text, random_seed()?)?;
     let targets = Targets::new(options, &maker)?;
     let home = context.home()?;
     let passphrase = issuing::passphrase(context, &home)?;
