@@ -8,7 +8,8 @@ use candle_core::{Device, IndexOp};
 
 use super::*;
 use crate::families::OpenOptions;
-use crate::families::reference::{Fixture, Row, Run, hashed, largest, open, parts, row, weight};
+use crate::families::reference::model_folder::{hashed, weight};
+use crate::families::reference::{Fixture, Row, Run, largest, open, parts, row};
 use crate::lora::LoraFile;
 
 const PROMPTS: [&str; 2] = ["a red fox in the snow", "Ein Fuchs, zwei Äpfel — 狐狸!"];
@@ -42,7 +43,9 @@ const DEV: [Run; 3] = [
 /// The scripts' `inputs`.
 fn inputs(name: &str, shape: &[usize]) -> Tensor {
     let mut values = hashed(&format!("input {name}"), shape.iter().product());
-    values.iter_mut().for_each(|value| *value *= 1.7);
+    for value in &mut values {
+        *value *= 1.7;
+    }
     Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
 }
 
@@ -347,8 +350,13 @@ fn changes_of_the_original_layers_reach_their_parts() {
     let lora = folder.path().join("kohya.safetensors");
     let (width, rank) = (128, 4);
     let layer = "lora_unet_single_blocks_1_linear1";
-    let down = weight("down", &[rank, width]);
-    let up = weight("up", &[7 * width, rank]);
+    let factor = |name: &str, shape: [usize; 2]| {
+        Tensor::from_vec(weight(name, &shape), &shape, &Device::Cpu).unwrap()
+    };
+    let (down, up) = (
+        factor("down", [rank, width]),
+        factor("up", [7 * width, rank]),
+    );
     let changes: HashMap<String, Tensor> = [
         (format!("{layer}.lora_down.weight"), down.clone()),
         (format!("{layer}.lora_up.weight"), up.clone()),
