@@ -1,6 +1,7 @@
 //! The families of models, one module each. What is common to their folders is here; which of them a folder belongs
 //! to is a row of a table.
 
+mod flux;
 mod qwen_image;
 #[cfg(test)]
 mod reference;
@@ -14,7 +15,7 @@ use crate::error::DiffusionError;
 use crate::family::Family;
 use crate::folder::Folder;
 use crate::info::{AdapterFile, ModelInfo, WeightFile};
-use crate::lora::{self, LoraFile};
+use crate::lora::{self, Fused, LoraFile};
 use crate::memory::{Available, MemoryPlan};
 use crate::pipeline::Pipeline;
 use crate::request::Size;
@@ -60,7 +61,10 @@ pub struct Inspection {
 type Describe = for<'a> fn(&'a Parts<'a>) -> Result<Opening<'a>, DiffusionError>;
 
 /// Classes of pipelines and who opens them.
-const FAMILIES: &[(&str, Describe)] = &[("QwenImagePipeline", qwen_image::describe)];
+const FAMILIES: &[(&str, Describe)] = &[
+    ("QwenImagePipeline", qwen_image::describe),
+    ("FluxPipeline", flux::describe),
+];
 
 /// What a family opens its networks from.
 pub(crate) struct Parts<'a> {
@@ -156,6 +160,18 @@ impl<'a> Parts<'a> {
     pub(crate) fn adapt(&self, weights: &mut Weights) -> Result<Vec<AdapterFile>, DiffusionError> {
         let files = self.options.loras.iter();
         files.map(|file| lora::apply(file, weights)).collect()
+    }
+
+    /// The same where files may have other names for layers.
+    pub(crate) fn adapt_as(
+        &self,
+        weights: &mut Weights,
+        fused: &[Fused],
+    ) -> Result<Vec<AdapterFile>, DiffusionError> {
+        let files = self.options.loras.iter();
+        files
+            .map(|file| lora::apply_as(file, weights, fused))
+            .collect()
     }
 }
 

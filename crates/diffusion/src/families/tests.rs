@@ -3,7 +3,11 @@ use super::*;
 
 /// Every family and the parts of it that are held against the reference.
 fn families() -> Vec<(&'static str, Vec<Row>)> {
-    vec![("Qwen-Image", qwen_image::tests::rows())]
+    vec![
+        ("Qwen-Image", qwen_image::tests::rows()),
+        ("FLUX.1 schnell", flux::tests::rows("flux_schnell")),
+        ("FLUX.1 dev", flux::tests::rows("flux_dev")),
+    ]
 }
 
 /// With `UPDATE_GOLDEN=1` the table of the documentation is written from what was found.
