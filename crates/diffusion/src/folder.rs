@@ -239,5 +239,6 @@ fn schedule(config: &Value) -> Result<SigmaSchedule, String> {
         beta_end: number("beta_end", 0.02),
         training_steps: number("num_train_timesteps", 1000.0) as u32,
         spacing,
+        ddim_ends_trained: config["set_alpha_to_one"].as_bool() == Some(false),
     })
 }

@@ -347,15 +347,17 @@ fn sample<M: Model>(
 ) -> Result<Latents, DiffusionError> {
     let family = Model::family(model);
     let shape = model.latent_shape(plan.size, conditioning);
-    let schedule = family
+    let tokens = model.tokens(plan.size, conditioning);
+    let (schedule, scale) = family
         .schedule
-        .build(plan.steps, model.tokens(plan.size, conditioning))?;
+        .of_sampler(plan.sampler, plan.steps, tokens)?;
     let mut solver = Solver::new(plan.sampler, family.prediction, schedule)?;
     let mut latents = Latents {
         values: vec![0.0; shape.iter().product()],
         shape,
     };
     noise::fill_normal(seed, noise::INITIAL_STREAM, &mut latents.values);
+    latents.values.iter_mut().for_each(|value| *value *= scale);
     let mut fresh = |step: usize, values: &mut [f32]| {
         noise::fill_normal(seed, noise::step_stream(step), values);
     };

@@ -4,6 +4,7 @@
 mod qwen_image;
 #[cfg(test)]
 mod reference;
+mod stable_diffusion;
 #[cfg(test)]
 mod tests;
 
@@ -58,7 +59,11 @@ pub struct Inspection {
 type Describe = for<'a> fn(&'a Parts<'a>) -> Result<Opening<'a>, DiffusionError>;
 
 /// Classes of pipelines and who opens them.
-const FAMILIES: &[(&str, Describe)] = &[("QwenImagePipeline", qwen_image::describe)];
+const FAMILIES: &[(&str, Describe)] = &[
+    ("QwenImagePipeline", qwen_image::describe),
+    ("StableDiffusionPipeline", stable_diffusion::describe),
+    ("StableDiffusionXLPipeline", stable_diffusion::describe_xl),
+];
 
 /// What a family opens its networks from.
 pub(crate) struct Parts<'a> {

@@ -3,7 +3,16 @@ use super::*;
 
 /// Every family and the parts of it that are held against the reference.
 fn families() -> Vec<(&'static str, Vec<Row>)> {
-    vec![("Qwen-Image", qwen_image::tests::rows())]
+    vec![
+        ("Qwen-Image", qwen_image::tests::rows()),
+        ("Stable Diffusion 1", stable_diffusion::tests::first()),
+        ("Stable Diffusion 2", stable_diffusion::tests::second()),
+        ("Stable Diffusion XL", stable_diffusion::tests::xl()),
+        (
+            "Stable Diffusion XL Turbo",
+            stable_diffusion::tests::turbo(),
+        ),
+    ]
 }
 
 /// With `UPDATE_GOLDEN=1` the table of the documentation is written from what was found.
