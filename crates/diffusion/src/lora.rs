@@ -5,7 +5,7 @@
 //! | peft, diffusers | `transformer.NAME.lora_A.weight`, `.lora_B.weight` |
 //! | older diffusers | `NAME.lora.down.weight`, `.lora.up.weight` |
 //! | ComfyUI, most trainers | `diffusion_model.NAME.lora_down.weight`, `.lora_up.weight`, `.alpha` |
-//! | kohya | `lora_unet_NAME_WITH_UNDERSCORES.lora_down.weight`, and so on |
+//! | kohya | `lora_unet_NAME_WITH_UNDERSCORES.lora_down.weight`, and so on; text encoders `lora_te_`, `lora_te2_` |
 //!
 //! The change is `scale * alpha / rank * up * down`; without alpha, alpha is the rank.
 
@@ -60,9 +60,82 @@ const OTHERS: [(&str, &str); 6] = [
     (".diff_b", "full differences"),
 ];
 
-/// Puts the changes of a file onto a network's weights, which keep them and add them where they are read. Every layer
-/// of the file must be one of the network's.
-pub(crate) fn apply(file: &LoraFile, weights: &mut Weights) -> Result<AdapterFile, DiffusionError> {
+/// A network that changes may be for, and what files call its layers.
+pub(crate) struct Target<'a> {
+    weights: &'a mut Weights,
+    names: Names,
+    /// What kohya's trainer writes before its layers.
+    kohya: &'static [&'static str],
+    /// What others do; any number of them, or exactly one where the network is not the main one.
+    prefixes: &'static [&'static str],
+    main: bool,
+}
+
+impl<'a> Target<'a> {
+    /// The network that makes the picture. `other` is another name of a tensor that it has, if there is one.
+    pub(crate) fn network(
+        weights: &'a mut Weights,
+        other: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        Self {
+            names: Names::new(weights, other),
+            weights,
+            kohya: &KOHYA,
+            prefixes: &PREFIXES,
+            main: true,
+        }
+    }
+
+    /// The first or second text encoder of CLIP, its tensors without `text_model.` before their names.
+    pub(crate) fn clip(weights: &'a mut Weights, second: bool) -> Self {
+        let other = |name: &str| Some(format!("text_model.{name}"));
+        Self {
+            names: Names::new(weights, other),
+            weights,
+            kohya: if second {
+                &["lora_te2_"]
+            } else {
+                &["lora_te_", "lora_te1_"]
+            },
+            prefixes: if second {
+                &["text_encoder_2."]
+            } else {
+                &["text_encoder."]
+            },
+            main: false,
+        }
+    }
+
+    /// The weight that a file means by the name of a layer.
+    fn find(&self, layer: &str) -> Option<&String> {
+        if let Some(flat) = strip(layer, self.kohya) {
+            return self.names.flat.get(flat);
+        }
+        if !self.main {
+            return self.names.plain.get(strip(layer, self.prefixes)?);
+        }
+        let mut layer = layer;
+        loop {
+            if let Some(name) = self.names.plain.get(layer) {
+                return Some(name);
+            }
+            layer = strip(layer, self.prefixes)?;
+        }
+    }
+}
+
+fn strip<'a>(layer: &'a str, prefixes: &[&str]) -> Option<&'a str> {
+    prefixes
+        .iter()
+        .find_map(|prefix| layer.strip_prefix(prefix))
+}
+
+/// Puts the changes of a file onto the weights of networks, which keep them and add them where they are read. Every
+/// layer of the file must be in one of them.
+pub(crate) fn apply(
+    file: &LoraFile,
+    targets: &mut [Target<'_>],
+) -> Result<AdapterFile, DiffusionError> {
     let changes = Weights::open(&file.path)?;
     let name = file.path.file_name().unwrap_or(file.path.as_os_str());
     let refuse = |reason: String| DiffusionError::Lora {
@@ -86,9 +159,8 @@ pub(crate) fn apply(file: &LoraFile, weights: &mut Weights) -> Result<AdapterFil
             )));
         }
     }
-    let targets = Targets::new(weights);
     let mut used = 0;
-    let mut found: Vec<(String, Adapter)> = Vec::new();
+    let mut found: Vec<(usize, String, Adapter)> = Vec::new();
     for down_name in &names {
         let Some((layer, up_name)) = pair(down_name) else {
             continue;
@@ -96,7 +168,9 @@ pub(crate) fn apply(file: &LoraFile, weights: &mut Weights) -> Result<AdapterFil
         if !changes.contains(&up_name) {
             return Err(refuse(format!("it has {down_name}, but not {up_name}")));
         }
-        let Some(target) = targets.find(layer) else {
+        let mut known = targets.iter().enumerate();
+        let known = known.find_map(|(index, target)| Some((index, target.find(layer)?)));
+        let Some((index, weight)) = known else {
             return Err(refuse(format!(
                 "the model has no layer {layer}; it was made for another model or part"
             )));
@@ -108,10 +182,10 @@ pub(crate) fn apply(file: &LoraFile, weights: &mut Weights) -> Result<AdapterFil
             &format!("{layer}.alpha"),
             file.scale,
         )?;
-        check(&adapter, weights.shape(&target)?)
+        check(&adapter, targets[index].weights.shape(weight)?)
             .map_err(|reason| refuse(format!("{layer} {reason}")))?;
         used += 2 + usize::from(changes.contains(&format!("{layer}.alpha")));
-        found.push((target, adapter));
+        found.push((index, weight.clone(), adapter));
     }
     if found.is_empty() {
         return Err(refuse(
@@ -132,8 +206,8 @@ pub(crate) fn apply(file: &LoraFile, weights: &mut Weights) -> Result<AdapterFil
         )));
     }
     let layers = found.len();
-    for (target, adapter) in found {
-        weights.adapt(&target, adapter);
+    for (index, weight, adapter) in found {
+        targets[index].weights.adapt(&weight, adapter);
     }
     let mut files = changes.files()?;
     Ok(AdapterFile {
@@ -199,42 +273,30 @@ fn check(adapter: &Adapter, shape: &[usize]) -> Result<(), String> {
     ))
 }
 
-/// Names of weights by what files of changes call them.
-struct Targets {
+/// Names of weights by what files of changes call their layers.
+struct Names {
     plain: BTreeMap<String, String>,
     /// With underscores for dots, as kohya's trainer writes them.
     flat: BTreeMap<String, String>,
 }
 
-impl Targets {
-    fn new(weights: &Weights) -> Self {
-        let layers = weights
-            .tensors()
-            .filter_map(|tensor| tensor.name.strip_suffix(".weight"));
-        let plain: BTreeMap<String, String> = layers
-            .map(|layer| (layer.to_owned(), format!("{layer}.weight")))
-            .collect();
+impl Names {
+    fn new(weights: &Weights, other: impl Fn(&str) -> Option<String>) -> Self {
+        let mut plain = BTreeMap::new();
+        let names = || weights.tensors().map(|tensor| tensor.name);
+        let others = names().filter_map(|name| Some((other(name)?, name)));
+        // The names that they have here come last, and so go first.
+        for (called, name) in others.chain(names().map(|name| (name.to_owned(), name))) {
+            if let Some(layer) = called.strip_suffix(".weight") {
+                plain.insert(layer.to_owned(), name.to_owned());
+            }
+        }
         let flat = plain
             .iter()
             .map(|(layer, name)| (layer.replace('.', "_"), name.clone()));
         Self {
             flat: flat.collect(),
             plain,
-        }
-    }
-
-    fn find(&self, layer: &str) -> Option<String> {
-        if let Some(flat) = KOHYA.iter().find_map(|prefix| layer.strip_prefix(prefix)) {
-            return self.flat.get(flat).cloned();
-        }
-        let mut layer = layer;
-        loop {
-            if let Some(name) = self.plain.get(layer) {
-                return Some(name.clone());
-            }
-            layer = PREFIXES
-                .iter()
-                .find_map(|prefix| layer.strip_prefix(prefix))?;
         }
     }
 }

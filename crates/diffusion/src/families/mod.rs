@@ -157,8 +157,16 @@ impl<'a> Parts<'a> {
 
     /// Puts the low-rank changes onto a transformer's weights.
     pub(crate) fn adapt(&self, weights: &mut Weights) -> Result<Vec<AdapterFile>, DiffusionError> {
+        self.adapt_all(&mut [lora::Target::network(weights, |_| None)])
+    }
+
+    /// Puts the low-rank changes onto the weights of several networks.
+    pub(crate) fn adapt_all(
+        &self,
+        targets: &mut [lora::Target<'_>],
+    ) -> Result<Vec<AdapterFile>, DiffusionError> {
         let files = self.options.loras.iter();
-        files.map(|file| lora::apply(file, weights)).collect()
+        files.map(|file| lora::apply(file, targets)).collect()
     }
 }
 

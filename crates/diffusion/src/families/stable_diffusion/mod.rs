@@ -15,6 +15,7 @@ use crate::families::{Costs, Opened, Opening, Parts};
 use crate::family::{Family, GuidanceKind, LatentLayout, TextTemplate, TimeConvention};
 use crate::image::FloatImage;
 use crate::info::{ModelInfo, SizeRule};
+use crate::lora::Target;
 use crate::model::{Branch, EncodeRequest, Latents, Model};
 use crate::nets::Part;
 use crate::pipeline::Pipeline;
@@ -92,10 +93,16 @@ impl Closed {
                 "{part}/config.json names no layers"
             )));
         }
+        let mut opened = parts.weights(&part, instead.filter(|_| suffix.is_empty()))?;
+        // Newer exports leave this away; the names of low-rank changes are looked up without it.
+        opened.weights.rename(|name| {
+            let name = name.strip_prefix("text_model.").unwrap_or(name);
+            Some(name.to_owned())
+        })?;
         Ok(Self {
             tokenizer: Tokenizer::open(&parts.folder.part(&format!("tokenizer{suffix}")))?,
             config,
-            opened: parts.weights(&part, instead.filter(|_| suffix.is_empty()))?,
+            opened,
         })
     }
 
@@ -119,13 +126,18 @@ fn open<'a>(parts: &'a Parts<'a>, xl: bool) -> Result<Opening<'a>, DiffusionErro
     let names = Names::new(&config.units());
     unet.weights.rename(|name| names.plain(name))?;
     KlVae::rename(&mut vae.weights)?;
-    let adapters = parts.adapt(&mut unet.weights)?;
     let suffixes: &[&str] = if xl { &["", "_2"] } else { &[""] };
-    let texts: Vec<Closed> = suffixes
+    let mut texts: Vec<Closed> = suffixes
         .iter()
         .map(|suffix| Closed::open(parts, suffix))
         .collect::<Result<_, _>>()?;
     check_together(&config, &vae_config, &texts, xl)?;
+    let network = Target::network(&mut unet.weights, |name| names.original(name));
+    let clips = texts.iter_mut().enumerate();
+    let clips = clips.map(|(index, text)| Target::clip(&mut text.opened.weights, index > 0));
+    let mut targets: Vec<Target<'_>> = [network].into_iter().chain(clips).collect();
+    let adapters = parts.adapt_all(&mut targets)?;
+    drop(targets);
     let layout = LatentLayout {
         channels: vae_config.latent_channels,
         downscale: vae_config.downscale(),

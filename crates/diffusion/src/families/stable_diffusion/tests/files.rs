@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::families::reference::weight;
 
 fn edit(path: &Path, change: impl FnOnce(&mut Value)) {
     let mut value: Value = serde_json::from_slice(&std::fs::read(path).unwrap()).unwrap();
@@ -219,4 +220,100 @@ fn schedulers_that_are_not_followed_are_refused() {
         let error = Pipeline::open(folder.path(), &OpenOptions::default()).unwrap_err();
         assert!(error.to_string().contains(name), "{error}");
     }
+}
+
+/// Writes a file of changes of rank 2 and adds them to the folder's own weights, too: `(weights file, tensor, name of
+/// the layer in the file, whether there is an alpha)`.
+fn change(folder: &Path, file: &Path, layers: &[(&str, &str, &str, bool)]) {
+    let mut changes = HashMap::new();
+    for (weights, tensor, layer, alpha) in layers {
+        let path = folder.join(weights);
+        let mut tensors = candle_core::safetensors::load(&path, &Device::Cpu).unwrap();
+        let old = tensors[*tensor].clone();
+        let mut shape = old.dims().to_vec();
+        let up = weight(&format!("up of {layer}"), &[shape[0], 2]);
+        shape[0] = 2;
+        let down = weight(&format!("down of {layer}"), &shape);
+        let factor = if *alpha { 3.0 / 2.0 } else { 1.0 };
+        let change = up.matmul(&down.flatten_from(1).unwrap()).unwrap();
+        let change = (change.reshape(old.dims()).unwrap() * (0.5 * factor)).unwrap();
+        tensors.insert((*tensor).to_owned(), (old + change).unwrap());
+        candle_core::safetensors::save(&tensors, &path).unwrap();
+        let up = match shape.len() {
+            4 => up.reshape((up.dims()[0], 2, 1, 1)).unwrap(),
+            _ => up,
+        };
+        changes.insert(format!("{layer}.lora_up.weight"), up);
+        changes.insert(format!("{layer}.lora_down.weight"), down);
+        if *alpha {
+            let alpha = Tensor::new(3.0_f32, &Device::Cpu).unwrap();
+            changes.insert(format!("{layer}.alpha"), alpha);
+        }
+    }
+    candle_core::safetensors::save(&changes, file).unwrap();
+}
+
+#[test]
+fn low_rank_changes_are_found_by_all_names_of_their_layers() {
+    const NETWORK: &str = "unet/diffusion_pytorch_model.safetensors";
+    let fixture = Fixture::open("stable_diffusion_xl");
+    let (plain, changed) = (fixture.folder(), fixture.folder());
+    let file = plain.path().join("changes.safetensors");
+    // Of the two, one is saved with the longer names.
+    let mlp = "text_model.encoder.layers.0.mlp.fc1.weight";
+    let q = "encoder.layers.0.self_attn.q_proj.weight";
+    let layers = [
+        (
+            NETWORK,
+            "down_blocks.1.attentions.0.transformer_blocks.1.attn1.to_q.weight",
+            "lora_unet_input_blocks_3_1_transformer_blocks_1_attn1_to_q",
+            true,
+        ),
+        (
+            NETWORK,
+            "up_blocks.0.attentions.0.transformer_blocks.0.ff.net.0.proj.weight",
+            "lora_unet_up_blocks_0_attentions_0_transformer_blocks_0_ff_net_0_proj",
+            true,
+        ),
+        (
+            NETWORK,
+            "down_blocks.0.resnets.0.conv1.weight",
+            "lora_unet_down_blocks_0_resnets_0_conv1",
+            false,
+        ),
+        (
+            NETWORK,
+            "mid_block.resnets.1.conv2.weight",
+            "diffusion_model.middle_block.2.out_layers.3",
+            false,
+        ),
+        (
+            "text_encoder/model.safetensors",
+            q,
+            "text_encoder.text_model.encoder.layers.0.self_attn.q_proj",
+            false,
+        ),
+        (
+            "text_encoder_2/model.safetensors",
+            mlp,
+            "lora_te2_text_model_encoder_layers_0_mlp_fc1",
+            true,
+        ),
+    ];
+    change(changed.path(), &file, &layers);
+    let run = request(&THIRD[1]);
+    let options = OpenOptions {
+        loras: vec![crate::lora::LoraFile {
+            path: file,
+            scale: 0.5,
+        }],
+        ..OpenOptions::default()
+    };
+    let pipeline = Pipeline::open(plain.path(), &options).unwrap();
+    assert_eq!(pipeline.info().adapters[0].layers, layers.len());
+    let found = generate(&pipeline, &run);
+    let expected = generate(&open(changed.path()), &run);
+    assert_ne!(expected, generate(&open(plain.path()), &run));
+    let most = found.iter().zip(&expected).map(|(a, b)| a.abs_diff(*b));
+    assert!(most.max().unwrap() <= 1);
 }
