@@ -27,6 +27,15 @@ pub struct LoraFile {
     pub scale: f32,
 }
 
+/// A layer that files call by another name than a network does, or that the network has in parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fused {
+    /// Its name in files.
+    pub(crate) name: String,
+    /// Layers of the network in the order of the rows, and how many rows each has.
+    pub(crate) parts: Vec<(String, usize)>,
+}
+
 /// Largest factor.
 const MOST_SCALE: f32 = 10.0;
 /// What may stand before the name of a layer.
@@ -66,19 +75,16 @@ pub(crate) struct Target<'a> {
     names: Names,
     /// What kohya's trainer writes before its layers.
     kohya: &'static [&'static str],
-    /// What others do; any number of them, or exactly one where the network is not the main one.
+    /// What others do: any number of these, or exactly one where the network is not the main one.
     prefixes: &'static [&'static str],
     main: bool,
 }
 
 impl<'a> Target<'a> {
-    /// The network that makes the picture. `other` is another name of a tensor that it has, if there is one.
-    pub(crate) fn network(
-        weights: &'a mut Weights,
-        other: impl Fn(&str) -> Option<String>,
-    ) -> Self {
+    /// The network that makes the picture. `fused` has other names of its layers.
+    pub(crate) fn network(weights: &'a mut Weights, fused: &[Fused]) -> Self {
         Self {
-            names: Names::new(weights, other),
+            names: Names::new(weights, fused),
             weights,
             kohya: &KOHYA,
             prefixes: &PREFIXES,
@@ -88,26 +94,28 @@ impl<'a> Target<'a> {
 
     /// The first or second text encoder of CLIP, its tensors without `text_model.` before their names.
     pub(crate) fn clip(weights: &'a mut Weights, second: bool) -> Self {
-        let other = |name: &str| Some(format!("text_model.{name}"));
+        let longer: Vec<Fused> = layers(weights)
+            .map(|layer| Fused {
+                name: format!("text_model.{layer}"),
+                parts: vec![(layer.to_owned(), 0)],
+            })
+            .collect();
+        let (kohya, prefixes): (&[&str], &[&str]) = if second {
+            (&["lora_te2_"], &["text_encoder_2."])
+        } else {
+            (&["lora_te_", "lora_te1_"], &["text_encoder."])
+        };
         Self {
-            names: Names::new(weights, other),
+            names: Names::new(weights, &longer),
             weights,
-            kohya: if second {
-                &["lora_te2_"]
-            } else {
-                &["lora_te_", "lora_te1_"]
-            },
-            prefixes: if second {
-                &["text_encoder_2."]
-            } else {
-                &["text_encoder."]
-            },
+            kohya,
+            prefixes,
             main: false,
         }
     }
 
-    /// The weight that a file means by the name of a layer.
-    fn find(&self, layer: &str) -> Option<&String> {
+    /// The weights that a file means by the name of a layer.
+    fn find(&self, layer: &str) -> Option<&Vec<String>> {
         if let Some(flat) = strip(layer, self.kohya) {
             return self.names.flat.get(flat);
         }
@@ -116,8 +124,8 @@ impl<'a> Target<'a> {
         }
         let mut layer = layer;
         loop {
-            if let Some(name) = self.names.plain.get(layer) {
-                return Some(name);
+            if let Some(names) = self.names.plain.get(layer) {
+                return Some(names);
             }
             layer = strip(layer, self.prefixes)?;
         }
@@ -128,6 +136,13 @@ fn strip<'a>(layer: &'a str, prefixes: &[&str]) -> Option<&'a str> {
     prefixes
         .iter()
         .find_map(|prefix| layer.strip_prefix(prefix))
+}
+
+/// Names of tensors without what says that they are weights.
+fn layers(weights: &Weights) -> impl Iterator<Item = &str> {
+    weights
+        .tensors()
+        .filter_map(|tensor| tensor.name.strip_suffix(".weight"))
 }
 
 /// Puts the changes of a file onto the weights of networks, which keep them and add them where they are read. Every
@@ -170,7 +185,7 @@ pub(crate) fn apply(
         }
         let mut known = targets.iter().enumerate();
         let known = known.find_map(|(index, target)| Some((index, target.find(layer)?)));
-        let Some((index, weight)) = known else {
+        let Some((index, parts)) = known else {
             return Err(refuse(format!(
                 "the model has no layer {layer}; it was made for another model or part"
             )));
@@ -182,10 +197,13 @@ pub(crate) fn apply(
             &format!("{layer}.alpha"),
             file.scale,
         )?;
-        check(&adapter, targets[index].weights.shape(weight)?)
-            .map_err(|reason| refuse(format!("{layer} {reason}")))?;
+        let shapes: Result<Vec<&[usize]>, _> =
+            parts.iter().map(|part| targets[index].weights.shape(part)).collect();
+        let adapters =
+            cut(&adapter, &shapes?).map_err(|reason| refuse(format!("{layer} {reason}")))?;
         used += 2 + usize::from(changes.contains(&format!("{layer}.alpha")));
-        found.push((index, weight.clone(), adapter));
+        let parts = parts.iter().zip(adapters);
+        found.extend(parts.map(|(part, adapter)| (index, part.clone(), adapter)));
     }
     if found.is_empty() {
         return Err(refuse(
@@ -255,45 +273,59 @@ fn read(
     })
 }
 
-/// The factors against the shape of what they change.
-fn check(adapter: &Adapter, shape: &[usize]) -> Result<(), String> {
-    let rows = shape.first().copied().unwrap_or(0);
-    let columns: usize = shape.iter().skip(1).product();
-    if adapter.rank > 0
+/// The factors against the shapes of what they change; of several, each gets its own rows.
+fn cut(adapter: &Adapter, shapes: &[&[usize]]) -> Result<Vec<Adapter>, String> {
+    let rows_of = |shape: &[usize]| shape.first().copied().unwrap_or(0);
+    let columns_of = |shape: &[usize]| shape.iter().skip(1).product::<usize>();
+    let rows: usize = shapes.iter().map(|shape| rows_of(shape)).sum();
+    let columns = shapes.first().map_or(0, |shape| columns_of(shape));
+    let fits = adapter.rank > 0
         && adapter.up.len() == rows * adapter.rank
         && adapter.down.len() == columns * adapter.rank
-    {
-        return Ok(());
+        && shapes.iter().all(|shape| columns_of(shape) == columns);
+    if !fits {
+        return Err(format!(
+            "is {rows} x {columns} in the model; the file has {} and {} values of rank {}",
+            adapter.up.len(),
+            adapter.down.len(),
+            adapter.rank
+        ));
     }
-    Err(format!(
-        "is {rows} x {columns} in the model; the file has {} and {} values of rank {}",
-        adapter.up.len(),
-        adapter.down.len(),
-        adapter.rank
-    ))
+    let mut up = adapter.up.as_slice();
+    let part = |shape: &&[usize]| {
+        let (own, rest) = up.split_at(rows_of(shape) * adapter.rank);
+        up = rest;
+        Adapter {
+            down: adapter.down.clone(),
+            up: own.to_vec(),
+            ..*adapter
+        }
+    };
+    Ok(shapes.iter().map(part).collect())
 }
 
 /// Names of weights by what files of changes call their layers.
 struct Names {
-    plain: BTreeMap<String, String>,
+    plain: BTreeMap<String, Vec<String>>,
     /// With underscores for dots, as kohya's trainer writes them.
-    flat: BTreeMap<String, String>,
+    flat: BTreeMap<String, Vec<String>>,
 }
 
 impl Names {
-    fn new(weights: &Weights, other: impl Fn(&str) -> Option<String>) -> Self {
-        let mut plain = BTreeMap::new();
-        let names = || weights.tensors().map(|tensor| tensor.name);
-        let others = names().filter_map(|name| Some((other(name)?, name)));
-        // The names that they have here come last, and so go first.
-        for (called, name) in others.chain(names().map(|name| (name.to_owned(), name))) {
-            if let Some(layer) = called.strip_suffix(".weight") {
-                plain.insert(layer.to_owned(), name.to_owned());
+    fn new(weights: &Weights, fused: &[Fused]) -> Self {
+        let mut plain: BTreeMap<String, Vec<String>> = layers(weights)
+            .map(|layer| (layer.to_owned(), vec![format!("{layer}.weight")]))
+            .collect();
+        for layer in fused {
+            let parts = layer.parts.iter();
+            let parts: Vec<String> = parts.map(|(name, _)| format!("{name}.weight")).collect();
+            if parts.iter().all(|part| weights.contains(part)) {
+                plain.entry(layer.name.clone()).or_insert(parts);
             }
         }
         let flat = plain
             .iter()
-            .map(|(layer, name)| (layer.replace('.', "_"), name.clone()));
+            .map(|(layer, names)| (layer.replace('.', "_"), names.clone()));
         Self {
             flat: flat.collect(),
             plain,

@@ -206,6 +206,22 @@ impl Weights {
         Ok(())
     }
 
+    /// Gives a tensor several names in place of its own, as for a factor of a layer that was cut.
+    ///
+    /// # Errors
+    ///
+    /// [`DiffusionError::TensorMissing`].
+    pub(crate) fn share(
+        &mut self,
+        name: &str,
+        names: impl Iterator<Item = String>,
+    ) -> Result<(), DiffusionError> {
+        let whole = self.located(name)?.clone();
+        self.tensors.remove(name);
+        self.tensors.extend(names.map(|name| (name, whole.clone())));
+        Ok(())
+    }
+
     /// The shape of a tensor that is there.
     pub(crate) fn shape(&self, name: &str) -> Result<&[usize], DiffusionError> {
         Ok(&self.located(name)?.entry.shape)

@@ -1,6 +1,7 @@
 //! The families of models, one module each. What is common to their folders is here; which of them a folder belongs
 //! to is a row of a table.
 
+mod flux;
 mod qwen_image;
 #[cfg(test)]
 mod reference;
@@ -15,7 +16,7 @@ use crate::error::DiffusionError;
 use crate::family::Family;
 use crate::folder::Folder;
 use crate::info::{AdapterFile, ModelInfo, WeightFile};
-use crate::lora::{self, LoraFile};
+use crate::lora::{self, Fused, LoraFile};
 use crate::memory::{Available, MemoryPlan};
 use crate::pipeline::Pipeline;
 use crate::request::Size;
@@ -54,6 +55,8 @@ pub struct Inspection {
     pub streamed: MemoryPlan,
     /// Where it would run.
     pub device: crate::device::Backend,
+    /// The size that the plans are for.
+    pub size: Size,
 }
 
 type Describe = for<'a> fn(&'a Parts<'a>) -> Result<Opening<'a>, DiffusionError>;
@@ -61,6 +64,7 @@ type Describe = for<'a> fn(&'a Parts<'a>) -> Result<Opening<'a>, DiffusionError>
 /// Classes of pipelines and who opens them.
 const FAMILIES: &[(&str, Describe)] = &[
     ("QwenImagePipeline", qwen_image::describe),
+    ("FluxPipeline", flux::describe),
     ("StableDiffusionPipeline", stable_diffusion::describe),
     ("StableDiffusionXLPipeline", stable_diffusion::describe_xl),
 ];
@@ -157,10 +161,19 @@ impl<'a> Parts<'a> {
 
     /// Puts the low-rank changes onto a transformer's weights.
     pub(crate) fn adapt(&self, weights: &mut Weights) -> Result<Vec<AdapterFile>, DiffusionError> {
-        self.adapt_all(&mut [lora::Target::network(weights, |_| None)])
+        self.adapt_as(weights, &[])
     }
 
-    /// Puts the low-rank changes onto the weights of several networks.
+    /// The same where files may have other names for layers.
+    pub(crate) fn adapt_as(
+        &self,
+        weights: &mut Weights,
+        fused: &[Fused],
+    ) -> Result<Vec<AdapterFile>, DiffusionError> {
+        self.adapt_all(&mut [lora::Target::network(weights, fused)])
+    }
+
+    /// The same for several networks, each of them the one that some layers of a file belong to.
     pub(crate) fn adapt_all(
         &self,
         targets: &mut [lora::Target<'_>],
@@ -217,6 +230,7 @@ impl Pipeline {
             info: opening.info,
             family: opening.family,
             device: parts.compute.backend(),
+            size,
         })
     }
 }

@@ -5,6 +5,8 @@ use super::*;
 fn families() -> Vec<(&'static str, Vec<Row>)> {
     vec![
         ("Qwen-Image", qwen_image::tests::rows()),
+        ("FLUX.1 schnell", flux::tests::rows("flux_schnell")),
+        ("FLUX.1 dev", flux::tests::rows("flux_dev")),
         ("Stable Diffusion 1", stable_diffusion::tests::first()),
         ("Stable Diffusion 2", stable_diffusion::tests::second()),
         ("Stable Diffusion XL", stable_diffusion::tests::xl()),

@@ -15,7 +15,7 @@ use crate::families::{Costs, Opened, Opening, Parts};
 use crate::family::{Family, GuidanceKind, LatentLayout, TextTemplate, TimeConvention};
 use crate::image::FloatImage;
 use crate::info::{ModelInfo, SizeRule};
-use crate::lora::Target;
+use crate::lora::{Fused, Target};
 use crate::model::{Branch, EncodeRequest, Latents, Model};
 use crate::nets::Part;
 use crate::pipeline::Pipeline;
@@ -132,7 +132,8 @@ fn open<'a>(parts: &'a Parts<'a>, xl: bool) -> Result<Opening<'a>, DiffusionErro
         .map(|suffix| Closed::open(parts, suffix))
         .collect::<Result<_, _>>()?;
     check_together(&config, &vae_config, &texts, xl)?;
-    let network = Target::network(&mut unet.weights, |name| names.original(name));
+    let original = original(&names, &unet.weights);
+    let network = Target::network(&mut unet.weights, &original);
     let clips = texts.iter_mut().enumerate();
     let clips = clips.map(|(index, text)| Target::clip(&mut text.opened.weights, index > 0));
     let mut targets: Vec<Target<'_>> = [network].into_iter().chain(clips).collect();
@@ -180,7 +181,7 @@ fn open<'a>(parts: &'a Parts<'a>, xl: bool) -> Result<Opening<'a>, DiffusionErro
                 zeros_for_empty,
             }
         } else {
-            Readers::One(next()?)
+            Readers::One(Box::new(next()?))
         };
         Pipeline::new(StableDiffusion {
             info,
@@ -201,6 +202,22 @@ fn open<'a>(parts: &'a Parts<'a>, xl: bool) -> Result<Opening<'a>, DiffusionErro
         costs,
         load: Box::new(load),
     })
+}
+
+/// The layers' older names, for low-rank changes: trainers of XL use them.
+fn original(names: &Names, unet: &Weights) -> Vec<Fused> {
+    let layers = unet
+        .tensors()
+        .filter_map(|tensor| tensor.name.strip_suffix(".weight"));
+    layers
+        .filter_map(|layer| {
+            let original = names.original(&format!("{layer}.weight"))?;
+            Some(Fused {
+                name: original.strip_suffix(".weight")?.to_owned(),
+                parts: vec![(layer.to_owned(), 0)],
+            })
+        })
+        .collect()
 }
 
 /// Whether the parts of a folder belong to each other.
@@ -462,6 +479,15 @@ impl Model for StableDiffusion {
             None => decode(&latents)?,
         };
         vae::picture(&picture)
+    }
+
+    fn encode_picture(&self, picture: &FloatImage, size: Size) -> Result<Latents, DiffusionError> {
+        let picture = vae::tensor(picture, self.compute.device())?;
+        let latents = self.vae.encode(&picture)?.flatten_all()?.to_vec1::<f32>()?;
+        Ok(Latents {
+            shape: self.layout.shape(size),
+            values: self.layout.from_encoder(&latents, size)?,
+        })
     }
 }
 

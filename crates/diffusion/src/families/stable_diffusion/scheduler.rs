@@ -54,8 +54,9 @@ impl Sampling {
         };
         for (name, allowed) in FIXED {
             let value = &config[name];
-            if !value.is_null() && value.to_string() != allowed {
-                return Err(refuse(format!("{name} of {value} is not supported")));
+            let found = value.to_string();
+            if !value.is_null() && found != allowed {
+                return Err(refuse(format!("{name} of {found} is not supported")));
             }
         }
         let prediction = match config["prediction_type"].as_str() {

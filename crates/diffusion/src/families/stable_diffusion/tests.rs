@@ -114,7 +114,7 @@ fn readers(parts: &Parts<'_>, xl: bool) -> Readers {
             zeros_for_empty: true,
         }
     } else {
-        Readers::One(reader(""))
+        Readers::One(Box::new(reader("")))
     }
 }
 

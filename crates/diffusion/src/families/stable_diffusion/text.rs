@@ -17,7 +17,7 @@ pub(crate) struct Reader {
 /// Which of the encoders' states is used.
 pub(crate) enum Readers {
     /// The last of one encoder, after its final norm.
-    One(Reader),
+    One(Box<Reader>),
     /// The last but one of two, before the final norm.
     Two {
         readers: Box<[Reader; 2]>,

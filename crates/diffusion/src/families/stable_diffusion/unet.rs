@@ -162,7 +162,7 @@ fn pointwise(part: &Part<'_>, input: usize, output: usize) -> Result<Conv2d> {
 
 /// A [`Unit`] with its weights.
 enum Layer {
-    Residual(Residual, Option<Stack>),
+    Residual(Box<Residual>, Option<Stack>),
     Halve(Conv2d),
     Double(Conv2d),
 }
@@ -178,7 +178,7 @@ impl Layer {
                     let part = block.at("attentions").at(unit.index);
                     Stack::new(&part, output, depth, config)
                 });
-                Self::Residual(residual, stack.transpose()?)
+                Self::Residual(Box::new(residual), stack.transpose()?)
             }
             Kind::Halve => Self::Halve(conv(&block.at("downsamplers.0.conv"), input, output, 2)?),
             Kind::Double => Self::Double(conv(&block.at("upsamplers.0.conv"), input, output, 1)?),

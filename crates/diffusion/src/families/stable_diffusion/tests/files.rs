@@ -201,6 +201,28 @@ fn configurations_that_are_impossible_are_refused() {
     }
 }
 
+/// The folders of version 2 contradict themselves so.
+#[test]
+fn older_folders_tell_the_filling_token_in_a_file_of_its_own() {
+    let folder = Fixture::open("stable_diffusion_2").folder();
+    let tokenizer = folder.path().join("tokenizer");
+    edit(&tokenizer.join("tokenizer_config.json"), |config| {
+        config["pad_token"] = json!("<|endoftext|>");
+        config["added_tokens_decoder"] = json!({});
+    });
+    let ids = || {
+        let tokenizer = Tokenizer::open(&tokenizer).unwrap();
+        tokenizer.padded("x", 5, true).unwrap().ids
+    };
+    let (before, end) = (ids(), ids()[2]);
+    assert_eq!(before[3..], [end, end]);
+    let map = json!({ "pad_token": "!", "eos_token": { "content": "<|endoftext|>", "lstrip": false } });
+    std::fs::write(tokenizer.join("special_tokens_map.json"), map.to_string()).unwrap();
+    let after = ids();
+    assert_eq!(after[..3], before[..3]);
+    assert_eq!(after[3..], [0, 0]);
+}
+
 #[test]
 fn schedulers_that_are_not_followed_are_refused() {
     for (name, value) in [
