@@ -11,6 +11,7 @@ use crate::families::OpenOptions;
 use crate::families::reference::model_folder::{hashed, weight};
 use crate::families::reference::{Fixture, Row, Run, largest, open, parts, row};
 use crate::lora::LoraFile;
+use crate::vae::AutoEncoder as _;
 
 const PROMPTS: [&str; 2] = ["a red fox in the snow", "Ein Fuchs, zwei Äpfel — 狐狸!"];
 
@@ -27,6 +28,7 @@ const fn run(name: &'static str, prompt: usize, size: (u32, u32), guidance: f32)
         guidance: Some(guidance),
         steps: 3,
         seed: 7 + prompt as u64,
+        source: None,
     }
 }
 
