@@ -197,8 +197,10 @@ pub(crate) fn apply(
             &format!("{layer}.alpha"),
             file.scale,
         )?;
-        let shapes: Result<Vec<&[usize]>, _> =
-            parts.iter().map(|part| targets[index].weights.shape(part)).collect();
+        let shapes: Result<Vec<&[usize]>, _> = parts
+            .iter()
+            .map(|part| targets[index].weights.shape(part))
+            .collect();
         let adapters =
             cut(&adapter, &shapes?).map_err(|reason| refuse(format!("{layer} {reason}")))?;
         used += 2 + usize::from(changes.contains(&format!("{layer}.alpha")));

@@ -21,7 +21,7 @@ use crate::nets::Part;
 use crate::pipeline::Pipeline;
 use crate::request::Size;
 use crate::text::{Clip, ClipConfig, Tokenizer};
-use crate::vae::{self, KlConfig, KlVae, Tiling};
+use crate::vae::{Coder, KlConfig, KlVae, Tiling};
 use crate::weights::Weights;
 use config::UnetConfig;
 use names::Names;
@@ -364,6 +364,15 @@ fn family(sampling: Sampling, layout: LatentLayout, length: usize, xl: bool) -> 
 }
 
 impl StableDiffusion {
+    fn coder(&self) -> Coder<'_, KlVae> {
+        Coder {
+            vae: &self.vae,
+            layout: &self.layout,
+            tiling: self.tiling,
+            device: self.compute.device(),
+        }
+    }
+
     /// One evaluation for each prompt, all of the same latents and time.
     fn evaluate(
         &self,
@@ -463,31 +472,11 @@ impl Model for StableDiffusion {
         size: Size,
         _: &Conditioning,
     ) -> Result<FloatImage, DiffusionError> {
-        let values = self.layout.to_decoder(&latents.values, size)?;
-        let scale = self.layout.downscale;
-        let side = |pixels: u32| pixels as usize / scale;
-        let shape = (
-            1,
-            self.layout.channels,
-            side(size.height()),
-            side(size.width()),
-        );
-        let latents = Tensor::from_vec(values, shape, self.compute.device())?;
-        let decode = |latents: &Tensor| self.vae.decode(latents);
-        let picture = match self.tiling {
-            Some(tiling) => vae::tiled(&latents, scale, tiling, decode)?,
-            None => decode(&latents)?,
-        };
-        vae::picture(&picture)
+        self.coder().decode(latents, size)
     }
 
     fn encode_picture(&self, picture: &FloatImage, size: Size) -> Result<Latents, DiffusionError> {
-        let picture = vae::tensor(picture, self.compute.device())?;
-        let latents = self.vae.encode(&picture)?.flatten_all()?.to_vec1::<f32>()?;
-        Ok(Latents {
-            shape: self.layout.shape(size),
-            values: self.layout.from_encoder(&latents, size)?,
-        })
+        self.coder().encode(picture, size)
     }
 }
 

@@ -7,6 +7,7 @@ use crate::families::OpenOptions;
 use crate::families::reference::{Fixture, Row, generate, largest, open, parts, row};
 use crate::request::{GenerateRequest, Seed};
 use crate::sampler::SamplerKind;
+use crate::vae::AutoEncoder as _;
 use config::Kind;
 
 mod files;
@@ -78,6 +79,45 @@ const TURBO: [Run; 3] = [
     ("straight", SamplerKind::FlowEuler, (24, 24), 1.0, None, 9),
 ];
 
+/// Name, solver, strength, whether there is a mask; four steps from noise of seed 11.
+const EDITS: [(&str, SamplerKind, f32, bool); 3] = [
+    ("image", SamplerKind::FlowEuler, 0.75, false),
+    ("image multistep", SamplerKind::DpmPp2M, 0.5, false),
+    ("inpaint", SamplerKind::Ddim, 0.75, true),
+];
+
+fn edited(fixture: &Fixture, pipeline: &Pipeline) -> Row {
+    largest(EDITS.iter().map(|(name, sampler, strength, masked)| {
+        let source = fixture.source(*strength, *masked);
+        let request = GenerateRequest {
+            negative_prompt: Some("blurry".to_owned()),
+            size: Some(Size::new(source.image.width, source.image.height).unwrap()),
+            guidance: Some(3.0),
+            steps: Some(4),
+            sampler: Some(*sampler),
+            source: Some(source),
+            ..GenerateRequest::new(PROMPTS[0], Seed(11))
+        };
+        let expected = fixture.tensor(&format!("run.{name}.picture"));
+        let found = pixels(pipeline, &request);
+        row(
+            "from a picture, with and without a mask",
+            &found,
+            &expected,
+            1e-3,
+        )
+    }))
+}
+
+/// The picture of a request before rounding, `[height, width, 3]`.
+fn pixels(pipeline: &Pipeline, request: &GenerateRequest) -> Tensor {
+    let image = pipeline.unrounded(request).unwrap();
+    let shape = (image.height as usize, image.width as usize, 3);
+    let pixels = image.pixels.iter().map(|value| value.clamp(0.0, 1.0));
+    let found = Tensor::from_iter(pixels, &Device::Cpu).unwrap();
+    found.reshape(shape).unwrap()
+}
+
 fn request(run: &Run) -> GenerateRequest {
     let (_, sampler, (width, height), guidance, negative, seed) = *run;
     GenerateRequest {
@@ -92,11 +132,7 @@ fn request(run: &Run) -> GenerateRequest {
 
 fn whole(fixture: &Fixture, pipeline: &Pipeline, runs: &[Run]) -> Vec<Row> {
     let row = |run: &Run| {
-        let image = pipeline.unrounded(&request(run)).unwrap();
-        let shape = (image.height as usize, image.width as usize, 3);
-        let pixels = image.pixels.iter().map(|value| value.clamp(0.0, 1.0));
-        let found = Tensor::from_iter(pixels, &Device::Cpu).unwrap();
-        let found = found.reshape(shape).unwrap();
+        let found = pixels(pipeline, &request(run));
         let expected = fixture.tensor(&format!("run.{}.picture", run.0));
         row("whole pipeline", &found, &expected, 1e-3)
     };
@@ -212,7 +248,11 @@ fn model(name: &str, runs: &[Run], xl: bool) -> Vec<Row> {
     if !xl {
         rows.extend(auto_encoder(&fixture, &parts));
     }
-    rows.push(largest(whole(&fixture, &open(folder.path()), runs)));
+    let pipeline = open(folder.path());
+    rows.push(largest(whole(&fixture, &pipeline, runs)));
+    if fixture.has("source") {
+        rows.push(edited(&fixture, &pipeline));
+    }
     rows
 }
 

@@ -1,5 +1,6 @@
 """Stable Diffusion 1, 2 and XL: the released models in every rule of their shape, but shallow and narrow."""
 
+import numpy
 import torch
 from diffusers import (
     AutoencoderKL,
@@ -8,15 +9,20 @@ from diffusers import (
     EulerAncestralDiscreteScheduler,
     EulerDiscreteScheduler,
     PNDMScheduler,
+    StableDiffusionImg2ImgPipeline,
+    StableDiffusionInpaintPipeline,
     StableDiffusionPipeline,
     StableDiffusionXLPipeline,
     UNet2DConditionModel,
     UniPCMultistepScheduler,
 )
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+from diffusers.pipelines.stable_diffusion import pipeline_stable_diffusion_img2img, pipeline_stable_diffusion_inpaint
 from diffusers.schedulers import scheduling_euler_ancestral_discrete
+from PIL import Image
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTextModelWithProjection, CLIPTokenizer
 
-from common import Fixture, byte_tokens, inputs, noise, philox, picture
+from common import Fixture, byte_tokens, hashed, inputs, noise, philox, picture
 
 BEGIN, END = "<|startoftext|>", "<|endoftext|>"
 PROMPTS = ["a red fox in the snow", "Ein Fuchs, zwei \u00c4pfel \u2014 \u72d0\u72f8!", "x " * 100]
@@ -153,7 +159,36 @@ def write(name, pipeline, groups):
                 prompt=PROMPTS[seed % 2], negative_prompt=negative, guidance_scale=scale, height=height, width=width,
                 num_inference_steps=3, latents=noise(seed, 1, 4, height // 4, width // 4))
             fixture.put(f"run.{run}.picture", picture(pipeline(**options, output_type="np").images[0]))
+    if name == "stable_diffusion_1":
+        edit(fixture, pipeline, config)
     fixture.write()
+
+
+def edit(fixture, pipeline, config):
+    """From a picture, as a whole and where a mask says. The encoder's mean is taken, not a sample."""
+    DiagonalGaussianDistribution.sample = lambda self, generator=None: self.mean
+    width, height = 32, 24
+    pixels = ((hashed("source", width * height * 3) + 1) * 127.5).astype("uint8").reshape(height, width, 3)
+    mask = numpy.zeros((height, width), dtype="uint8")
+    mask[8:20, 4:16] = 255
+    fixture.put("source", torch.from_numpy(pixels.astype("int64")))
+    fixture.put("mask", torch.from_numpy(mask.astype("int64")))
+    drawn = noise(11, 1, 4, height // 4, width // 4)
+    options = dict(prompt=PROMPTS[0], negative_prompt="blurry", guidance_scale=3.0, num_inference_steps=4,
+                   output_type="np", image=Image.fromarray(pixels))
+    whole, part = pipeline_stable_diffusion_img2img, pipeline_stable_diffusion_inpaint
+    for name, kind, module, sampler, strength, extra in [
+        ("image", StableDiffusionImg2ImgPipeline, whole, "euler", 0.75, {}),
+        ("image multistep", StableDiffusionImg2ImgPipeline, whole, "dpmpp-2m", 0.5, {}),
+        ("inpaint", StableDiffusionInpaintPipeline, part, "ddim", 0.75,
+         dict(mask_image=Image.fromarray(mask), height=height, width=width)),
+    ]:
+        module.randn_tensor = lambda shape, **_: drawn.reshape(shape)
+        clip = dict(clip_sample=False) if sampler == "ddim" else {}
+        parts = dict(pipeline.components, scheduler=CLASSES[sampler].from_config(config, **clip))
+        run = kind(**parts, requires_safety_checker=False)
+        run.set_progress_bar_config(disable=True)
+        fixture.put(f"run.{name}.picture", picture(run(**options, strength=strength, **extra).images[0]))
 
 
 def main():
