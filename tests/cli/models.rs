@@ -153,6 +153,7 @@ fn what_cannot_be_opened_is_told_and_leaves_nothing() {
     refused(&["--model", "tiny/model_index.json"], "is no folder");
     refused(&["--transformer", "x.gguf"], "name one by --model");
     refused(&["--model", "tiny", "--size", "100x100"], "multiples of 16");
+    refused(&["--model", "tiny", "--shift", "0"], "above 0");
     refused(
         &["--model", "tiny", "--transformer", "absent.gguf"],
         "opening the weights",
