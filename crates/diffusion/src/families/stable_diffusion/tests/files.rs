@@ -50,6 +50,26 @@ fn layers_read_again_in_each_evaluation_give_the_same() {
     assert!(row.difference <= 1e-4, "{:e}", row.difference);
 }
 
+#[test]
+fn of_several_files_of_a_part_the_usual_one_is_read() {
+    let folder = Fixture::open("stable_diffusion_1").folder();
+    let expected = generate(&open(folder.path()), &request(&FIRST[0]));
+    let unet = folder.path().join("unet");
+    let file = unet.join("diffusion_pytorch_model.safetensors");
+    let other = unet.join("diffusion_pytorch_model.non_ema.safetensors");
+    std::fs::write(other, b"not read").unwrap();
+    assert_eq!(
+        generate(&open(folder.path()), &request(&FIRST[0])),
+        expected
+    );
+    let half = unet.join("diffusion_pytorch_model.fp16.safetensors");
+    std::fs::rename(file, half).unwrap();
+    assert_eq!(
+        generate(&open(folder.path()), &request(&FIRST[0])),
+        expected
+    );
+}
+
 /// Writes the network's file with its original names, beside tensors of other networks.
 fn original(folder: &Path, part: &Path) {
     let config: UnetConfig =
