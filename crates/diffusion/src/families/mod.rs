@@ -5,6 +5,7 @@ mod flux;
 mod qwen_image;
 #[cfg(test)]
 mod reference;
+mod stable_diffusion;
 #[cfg(test)]
 mod tests;
 
@@ -71,6 +72,8 @@ type Describe = for<'a> fn(&'a Parts<'a>) -> Result<Opening<'a>, DiffusionError>
 const FAMILIES: &[(&str, Describe)] = &[
     ("QwenImagePipeline", qwen_image::describe),
     ("FluxPipeline", flux::describe),
+    ("StableDiffusionPipeline", stable_diffusion::describe),
+    ("StableDiffusionXLPipeline", stable_diffusion::describe_xl),
 ];
 
 /// What a family opens its networks from.
@@ -165,8 +168,7 @@ impl<'a> Parts<'a> {
 
     /// Puts the low-rank changes onto a transformer's weights.
     pub(crate) fn adapt(&self, weights: &mut Weights) -> Result<Vec<AdapterFile>, DiffusionError> {
-        let files = self.options.loras.iter();
-        files.map(|file| lora::apply(file, weights)).collect()
+        self.adapt_as(weights, &[])
     }
 
     /// The same where files may have other names for layers.
@@ -175,10 +177,16 @@ impl<'a> Parts<'a> {
         weights: &mut Weights,
         fused: &[Fused],
     ) -> Result<Vec<AdapterFile>, DiffusionError> {
+        self.adapt_all(&mut [lora::Target::network(weights, fused)])
+    }
+
+    /// The same for several networks, each of them the one that some layers of a file belong to.
+    pub(crate) fn adapt_all(
+        &self,
+        targets: &mut [lora::Target<'_>],
+    ) -> Result<Vec<AdapterFile>, DiffusionError> {
         let files = self.options.loras.iter();
-        files
-            .map(|file| lora::apply_as(file, weights, fused))
-            .collect()
+        files.map(|file| lora::apply(file, targets)).collect()
     }
 }
 
