@@ -44,6 +44,12 @@ impl Linear {
         Ok(Self { kernel, bias })
     }
 
+    /// Of a matrix `[outputs, inputs]` and a bias that are there already.
+    pub(crate) fn of(weight: &Tensor, bias: Option<Tensor>) -> Result<Self> {
+        let kernel = Kernel::Dense(weight.t()?);
+        Ok(Self { kernel, bias })
+    }
+
     /// With a bias where the weights have one.
     pub(crate) fn found(part: &Part<'_>, input: usize, output: usize) -> Result<Self> {
         Self::new(part, input, output, part.has("bias"))
