@@ -182,6 +182,14 @@ pub enum LatentScaling {
         /// Standard deviation of each channel.
         std: Vec<f32>,
     },
+    /// `z * std + mean` for each place within a token, of which there are `channels * patch^2`; the
+    /// channel is the slowest index, then the row, then the column.
+    PerPatchedChannel {
+        /// Mean of each place.
+        mean: Vec<f32>,
+        /// Standard deviation of each place.
+        std: Vec<f32>,
+    },
 }
 
 impl LatentLayout {
@@ -231,34 +239,47 @@ impl LatentLayout {
         let mut unpacked = vec![0.0; latents.len()];
         for (index, value) in unpacked.iter_mut().enumerate() {
             let (channel, row, column) = (index / plane, index % plane / columns, index % columns);
+            let within = (channel * patch + row % patch) * patch + column % patch;
             let from = if patch == 1 {
                 index
             } else {
                 let token = (row / patch) * (columns / patch) + column / patch;
-                let within = (channel * patch + row % patch) * patch + column % patch;
                 token * self.channels * patch * patch + within
             };
-            *value = latents[from] * scale[channel] + shift[channel];
+            *value = latents[from] * scale[within] + shift[within];
         }
         Ok(unpacked)
     }
 
-    /// Factor and summand of each channel.
+    /// Factor and summand of each place within a token.
     fn affine(&self) -> Result<(Vec<f32>, Vec<f32>), DiffusionError> {
+        let patch = self.patch * self.patch;
+        let check = |mean: &[f32], std: &[f32], count: usize| {
+            if mean.len() == count && std.len() == count {
+                return Ok(());
+            }
+            Err(DiffusionError::Description(format!(
+                "{} means and {} deviations for {count} channels",
+                mean.len(),
+                std.len(),
+            )))
+        };
         match &self.scaling {
             LatentScaling::FactorShift { factor, shift } => Ok((
-                vec![1.0 / factor; self.channels],
-                vec![*shift; self.channels],
+                vec![1.0 / factor; self.channels * patch],
+                vec![*shift; self.channels * patch],
             )),
             LatentScaling::PerChannel { mean, std } => {
-                if mean.len() != self.channels || std.len() != self.channels {
-                    return Err(DiffusionError::Description(format!(
-                        "{} means and {} deviations for {} channels",
-                        mean.len(),
-                        std.len(),
-                        self.channels
-                    )));
-                }
+                check(mean, std, self.channels)?;
+                let spread = |values: &[f32]| {
+                    let each = values.iter();
+                    each.flat_map(|value| std::iter::repeat_n(*value, patch))
+                        .collect()
+                };
+                Ok((spread(std), spread(mean)))
+            }
+            LatentScaling::PerPatchedChannel { mean, std } => {
+                check(mean, std, self.channels * patch)?;
                 Ok((std.clone(), mean.clone()))
             }
         }

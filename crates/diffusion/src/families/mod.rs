@@ -1,11 +1,13 @@
 //! The families of models, one module each. What is common to their folders is here; which of them a folder belongs
 //! to is a row of a table.
 
+mod flux2;
 mod qwen_image;
 #[cfg(test)]
 mod reference;
 #[cfg(test)]
 mod tests;
+mod z_image;
 
 use std::path::{Path, PathBuf};
 
@@ -58,7 +60,11 @@ pub struct Inspection {
 type Describe = for<'a> fn(&'a Parts<'a>) -> Result<Opening<'a>, DiffusionError>;
 
 /// Classes of pipelines and who opens them.
-const FAMILIES: &[(&str, Describe)] = &[("QwenImagePipeline", qwen_image::describe)];
+const FAMILIES: &[(&str, Describe)] = &[
+    ("QwenImagePipeline", qwen_image::describe),
+    ("ZImagePipeline", z_image::describe),
+    ("Flux2KleinPipeline", flux2::describe),
+];
 
 /// What a family opens its networks from.
 pub(crate) struct Parts<'a> {

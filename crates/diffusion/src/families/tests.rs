@@ -3,7 +3,11 @@ use super::*;
 
 /// Every family and the parts of it that are held against the reference.
 fn families() -> Vec<(&'static str, Vec<Row>)> {
-    vec![("Qwen-Image", qwen_image::tests::rows())]
+    vec![
+        ("Qwen-Image", qwen_image::tests::rows()),
+        ("Z-Image", z_image::tests::rows()),
+        ("FLUX.2 klein", flux2::tests::rows()),
+    ]
 }
 
 /// With `UPDATE_GOLDEN=1` the table of the documentation is written from what was found.

@@ -5,5 +5,5 @@ mod qwen;
 mod tokenizer;
 
 pub(crate) use clip::{Clip, ClipConfig};
-pub(crate) use qwen::{Qwen, QwenConfig};
+pub(crate) use qwen::{Qwen, QwenConfig, there};
 pub(crate) use tokenizer::{Padded, Tokenizer};

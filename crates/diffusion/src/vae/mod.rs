@@ -1,5 +1,6 @@
 //! Auto-encoders between pictures and latents. Always in `f32`: in half precision what they lose is seen.
 
+mod flux2;
 mod kl;
 mod qwen;
 mod tiled;
@@ -9,6 +10,7 @@ use candle_core::Tensor;
 use crate::error::DiffusionError;
 use crate::image::FloatImage;
 
+pub(crate) use flux2::PatchNormConfig;
 pub(crate) use kl::{KlConfig, KlVae};
 pub(crate) use qwen::{QwenVae, QwenVaeConfig};
 pub(crate) use tiled::{Tiling, tiled};

@@ -71,7 +71,8 @@ def main():
     words = tokenizer()
     transformer = Flux2Transformer2DModel(
         num_layers=2, num_single_layers=2, num_attention_heads=2, joint_attention_dim=96, guidance_embeds=False)
-    vae = AutoencoderKLFlux2(block_out_channels=[8, 16, 16, 16], norm_num_groups=4)
+    vae = AutoencoderKLFlux2(
+        block_out_channels=[8, 16, 16, 16], decoder_block_out_channels=[8, 12, 16, 16], norm_num_groups=4)
     scheduler = FlowMatchEulerDiscreteScheduler(shift=3.0, use_dynamic_shifting=True)
     pipeline = Flux2KleinPipeline(scheduler, vae, text_encoder(len(words)), words, transformer)
     pipeline = fixture.folder(pipeline)
