@@ -228,6 +228,10 @@ impl Shift {
     }
 
     fn apply(self, sigma: f64, tokens: usize, steps: u32) -> f64 {
+        // No shift moves pure noise; rounding would, to beyond 1 for some factors below 1.
+        if sigma >= 1.0 {
+            return sigma;
+        }
         let factor = match self {
             Self::Static(shift) => shift,
             Self::Dynamic { .. } | Self::Empirical { .. } => libm::exp(self.mu(tokens, steps)),

@@ -233,7 +233,13 @@ fn impossible_schedules_are_refused() {
 
 #[test]
 fn schedules_are_written_and_read() {
-    for schedule in [QWEN, stable_diffusion(Spacing::Leading { offset: 1 })] {
+    let empirical = SigmaSchedule::Flow {
+        end: None,
+        shift: Shift::FLUX2,
+        terminal: None,
+    };
+    let diffusion = stable_diffusion(Spacing::Leading { offset: 1 });
+    for schedule in [QWEN, empirical, diffusion] {
         let json = serde_json::to_string(&schedule).unwrap();
         assert_eq!(
             serde_json::from_str::<SigmaSchedule>(&json).unwrap(),
@@ -251,7 +257,8 @@ proptest! {
         shift in 0.5..12.0_f64,
     ) {
         let plain = SigmaSchedule::Flow { end: None, shift: Shift::Static(shift), terminal: None };
-        for schedule in [QWEN, plain] {
+        let empirical = SigmaSchedule::Flow { end: None, shift: Shift::FLUX2, terminal: None };
+        for schedule in [QWEN, plain, empirical] {
             let built = schedule.build(steps, tokens).unwrap();
             prop_assert_eq!(built.steps(), steps as usize);
             prop_assert_eq!(built.points()[0].sigma, 1.0);

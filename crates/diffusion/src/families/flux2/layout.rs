@@ -1,4 +1,5 @@
-//! Names of tensors in the original files of FLUX.2, which GGUF's and ComfyUI's are too, and those of diffusers.
+//! Names of tensors in the original files of FLUX.2, which GGUF files and most single files keep, and those of
+//! diffusers.
 
 use super::transformer::SHIFT_FIRST;
 use crate::error::DiffusionError;

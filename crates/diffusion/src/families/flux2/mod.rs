@@ -75,8 +75,10 @@ pub(super) fn describe<'a>(parts: &'a Parts<'a>) -> Result<Opening<'a>, Diffusio
     let mut text_config: QwenConfig = folder.config("text_encoder")?;
     let patch = norm.patch()?;
     config.check()?;
-    if config.in_channels != vae_config.latent_channels * patch * patch
-        || config.joint_attention_dim != STATES.len() * text_config.hidden_size
+    if !config.in_channels.is_multiple_of(patch * patch)
+        || config.in_channels / (patch * patch) != vae_config.latent_channels
+        || !config.joint_attention_dim.is_multiple_of(STATES.len())
+        || config.joint_attention_dim / STATES.len() != text_config.hidden_size
     {
         return Err(DiffusionError::Description(
             "transformer, auto-encoder and text encoder do not fit together".to_owned(),

@@ -18,6 +18,9 @@ use crate::weights::Weights;
 /// Name of the last modulation in files that have its shift before its scale, as the original ones do.
 pub(super) const SHIFT_FIRST: &str = "norm_out.shift_first";
 
+/// More than any width, length or number of blocks; nothing computed from a configuration overflows below it.
+const MOST: usize = 1 << 20;
+
 /// `transformer/config.json`.
 #[derive(Clone, Debug, Deserialize)]
 pub(crate) struct TransformerConfig {
@@ -55,6 +58,19 @@ impl TransformerConfig {
         };
         if self.patch_size != 1 || self.out_channels.is_some_and(|out| out != self.in_channels) {
             return refuse("patch_size must be 1, and as many channels go out as come in");
+        }
+        let numbers = [
+            self.in_channels,
+            self.num_layers,
+            self.num_single_layers,
+            self.attention_head_dim,
+            self.num_attention_heads,
+            self.joint_attention_dim,
+            self.timestep_guidance_channels,
+        ];
+        let mut numbers = numbers.iter().chain(&self.axes_dims_rope);
+        if numbers.any(|number| *number > MOST) {
+            return refuse("a number that no model has");
         }
         if self.width() == 0 || self.in_channels == 0 || self.timestep_guidance_channels < 2 {
             return refuse("a width of 0");
@@ -205,7 +221,7 @@ fn positions(words: usize, (rows, columns): Grid) -> Vec<Vec<f32>> {
     words.chain((0..rows).flat_map(row)).collect()
 }
 
-/// SiLU of the first half of the last axis, times the second half.
+/// The first half of the last axis through a sigmoid-weighted unit, times the second half.
 fn gated(x: &Tensor) -> Result<Tensor> {
     let [gate, value] = pieces::<2>(x)?;
     Ok((gate.silu()? * value)?)

@@ -301,7 +301,7 @@ impl Model for ZImage {
     }
 }
 
-/// Gives the tensors of the original files, which ComfyUI's are too, the names of diffusers.
+/// Gives the tensors of the original files, whose names most single files keep, the names of diffusers.
 fn plain(weights: &mut Weights, config: &TransformerConfig) -> Result<(), DiffusionError> {
     weights.rename(plain_name)?;
     let names = weights.tensors().map(|tensor| tensor.name);

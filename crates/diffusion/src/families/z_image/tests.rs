@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::families::OpenOptions;
-use crate::families::reference::{Fixture, Row, Run, generate, largest, open, parts, row};
+use crate::families::reference::{Fixture, Row, Run, generate, largest, open, parts, row, weight};
+use crate::lora::LoraFile;
 use crate::request::{GenerateRequest, Seed};
 
 const PROMPTS: [&str; 3] = [
@@ -203,4 +204,85 @@ fn rename_to_original(from: &std::path::Path, to: &std::path::Path) {
     });
     let renamed: std::collections::HashMap<String, Tensor> = renamed.collect();
     candle_core::safetensors::save(&renamed, to).unwrap();
+}
+
+#[test]
+fn impossible_configurations_are_refused() {
+    let folder = Fixture::open("z_image").folder();
+    let place = folder.path().join("transformer/config.json");
+    let config = std::fs::read_to_string(&place).unwrap();
+    for (from, to) in [
+        (r#""dim": 384"#, r#""dim": 385"#),
+        (r#""dim": 384"#, r#""dim": 99999999999"#),
+        (r#""n_heads": 3"#, r#""n_heads": 0"#),
+        (r#""in_channels": 16"#, r#""in_channels": 8"#),
+        (r#""cap_feat_dim": 64"#, r#""cap_feat_dim": 65"#),
+    ] {
+        assert!(config.contains(from), "{from}");
+        std::fs::write(&place, config.replace(from, to)).unwrap();
+        let error = Pipeline::inspect(folder.path(), &OpenOptions::default(), None).unwrap_err();
+        assert!(
+            matches!(error, DiffusionError::Description(_)),
+            "{to}: {error}"
+        );
+    }
+}
+
+/// What is lost is a little of the picture, not its kind.
+#[test]
+fn half_precision_makes_about_the_same_picture() {
+    let folder = Fixture::open("z_image").folder();
+    let expected = generate(&open(folder.path()), &request());
+    let options = OpenOptions {
+        precision: Some(Precision::Bf16),
+        ..OpenOptions::default()
+    };
+    let half = Pipeline::open(folder.path(), &options).unwrap();
+    let found = generate(&half, &request());
+    let differences = found.iter().zip(&expected);
+    let sum: u64 = differences.map(|(a, b)| u64::from(a.abs_diff(*b))).sum();
+    let mean = sum as f64 / expected.len() as f64;
+    assert!(mean > 0.0 && mean < 12.0, "{mean} of 255");
+}
+
+#[test]
+fn a_low_rank_change_is_one_of_the_weight() {
+    let folder = Fixture::open("z_image").folder();
+    let layer = "layers.1.attention.to_q";
+    let file = folder
+        .path()
+        .join("transformer/diffusion_pytorch_model.safetensors");
+    let mut tensors = candle_core::safetensors::load(&file, &candle_core::Device::Cpu).unwrap();
+    let name = format!("{layer}.weight");
+    let (outputs, inputs) = tensors[&name].dims2().unwrap();
+    let (up, down) = (weight("up", &[outputs, 2]), weight("down", &[2, inputs]));
+    let lora = folder.path().join("lora.safetensors");
+    let pair = [
+        (format!("transformer.{layer}.lora_B.weight"), up.clone()),
+        (format!("transformer.{layer}.lora_A.weight"), down.clone()),
+    ];
+    let pair: std::collections::HashMap<String, Tensor> = pair.into_iter().collect();
+    candle_core::safetensors::save(&pair, &lora).unwrap();
+    let plain = generate(&open(folder.path()), &request());
+    let options = OpenOptions {
+        loras: vec![LoraFile {
+            path: lora,
+            scale: 0.5,
+        }],
+        ..OpenOptions::default()
+    };
+    let adapted = Pipeline::open(folder.path(), &options).unwrap();
+    let adapted = generate(&adapted, &request());
+    assert_ne!(adapted, plain);
+    let change = (up.matmul(&down).unwrap() * 0.5).unwrap();
+    let merged = (&tensors[&name] + change).unwrap();
+    tensors.insert(name, merged);
+    candle_core::safetensors::save(&tensors, &file).unwrap();
+    let merged = generate(&open(folder.path()), &request());
+    let most = adapted
+        .iter()
+        .zip(&merged)
+        .map(|(a, b)| a.abs_diff(*b))
+        .max();
+    assert!(most <= Some(1), "{most:?}");
 }

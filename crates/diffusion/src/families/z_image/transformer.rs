@@ -25,6 +25,8 @@ const MULTIPLE: usize = 32;
 const WAVE: usize = 256;
 const TIME_BETWEEN: usize = 1024;
 const MOST_TIME_WIDTH: usize = 256;
+/// More than any width, length or number of blocks; nothing computed from a configuration overflows below it.
+const MOST: usize = 1 << 20;
 
 /// `transformer/config.json`.
 #[derive(Clone, Debug, Deserialize)]
@@ -54,6 +56,17 @@ impl TransformerConfig {
         let mut patches = self.all_patch_size.iter().zip(&self.all_f_patch_size);
         if !patches.any(|patch| patch == (&PATCH, &1)) {
             return refuse("no patches of 2 x 2 latents of a single picture");
+        }
+        let numbers = [
+            self.in_channels,
+            self.dim,
+            self.n_layers,
+            self.n_refiner_layers,
+            self.cap_feat_dim,
+        ];
+        let axes = self.axes_dims.iter().chain(&self.axes_lens);
+        if numbers.iter().chain(axes).any(|number| *number > MOST) {
+            return refuse("a number that no model has");
         }
         if self.n_heads == 0
             || self.dim == 0
