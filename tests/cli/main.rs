@@ -10,10 +10,15 @@ mod bad_input;
 mod checks;
 mod generate;
 mod help;
+#[path = "../support/hub_server.rs"]
+mod hub_server;
 #[path = "../support/images_server.rs"]
 mod images_server;
 mod json;
 mod machine;
 mod mark;
+#[path = "../support/model_folder.rs"]
+mod model_folder;
+mod models;
 mod support;
 mod way;

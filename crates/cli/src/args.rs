@@ -2,6 +2,7 @@
 
 mod generate;
 mod issue;
+mod models;
 
 use std::path::PathBuf;
 
@@ -10,8 +11,9 @@ use clap_complete::Shell;
 use colophon_provenance::DigitalSourceType;
 use colophon_watermark::Payload;
 
-pub use generate::{Backend, Generate, Keep, Show};
+pub use generate::{Backend, Generate, Keep, ModelParts, Show};
 pub use issue::{Issue, OutputFormat, Strength};
+pub use models::{Info, Models, Pull};
 
 /// What `--help` says at its end.
 const EXIT_CODES: &str = "\
@@ -27,7 +29,7 @@ Of several files the weightiest counts: 2, then 1, then 3, then 0.";
 /// `generate` makes a picture from a prompt. It and `stamp`, for pictures made elsewhere, put an
 /// invisible mark and a signed manifest into the picture and record it in a tamper-evident ledger.
 /// `verify` tells what can be known about any picture, also when its metadata is gone. Everything
-/// works offline; only `generate --backend openai` asks a server.
+/// works offline; only `generate --backend openai` and `models pull` ask a server.
 #[derive(Debug, Parser)]
 #[command(name = "colophon", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -93,12 +95,15 @@ pub enum Command {
     Demo(Demo),
     /// Make pictures from a prompt; mark, sign and record them
     ///
-    /// A model that is part of the program makes them, offline; or, with `--backend openai`, any
-    /// server with the OpenAI images API. Each picture is issued as by `stamp`: with an invisible
+    /// A model that is part of the program makes them, offline; or one of your own by `--model`, as
+    /// diffusers saves it; or, with `--backend openai`, any server with the OpenAI images API. Each picture is issued as by `stamp`: with an invisible
     /// mark, a signed manifest and a record in the ledger, checked before it appears under its name.
     /// The prompt is neither in the picture nor in the public record: that holds a salted commitment
     /// to it, from which the prompt cannot be guessed.
     Generate(Box<Generate>),
+    /// Get and inspect models for `generate`
+    #[command(subcommand)]
+    Models(Models),
     /// Mark, sign and record pictures
     ///
     /// Each picture gets an invisible mark with a random id, a signed C2PA manifest and a record in

@@ -157,6 +157,17 @@ impl Printer {
         bar
     }
 
+    /// A bar on standard error over so many bytes, with a message; hidden off a terminal.
+    pub fn bytes(&self, bytes: u64) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden();
+        }
+        let style =
+            ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}, {eta} left {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_bar());
+        ProgressBar::new(bytes).with_style(style)
+    }
+
     /// A bar on standard error over `count` files; hidden for one file and off a terminal.
     pub fn progress(&self, count: usize) -> ProgressBar {
         if !self.progress || count < 2 {

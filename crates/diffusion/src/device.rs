@@ -52,6 +52,16 @@ pub enum Backend {
     Metal,
 }
 
+impl std::fmt::Display for Backend {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Cpu => "processor",
+            Self::Cuda => "NVIDIA device",
+            Self::Metal => "Apple device",
+        })
+    }
+}
+
 /// What weights and activations of the large networks are kept in. There is no `f16`: its range
 /// ends at 65 504, and transformers of this kind go beyond.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -154,6 +154,9 @@ pub enum DiffusionError {
         /// The known classes.
         known: String,
     },
+    /// The picture to start from cannot be used.
+    #[error("the picture to start from {0}")]
+    Source(String),
     /// A file of low-rank changes does not belong to the model.
     #[error("{file} cannot be put onto this model: {reason}")]
     Lora {

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::DiffusionError;
 use crate::request::Size;
 use crate::schedule::{Point, SigmaSchedule};
+use crate::source::Cell;
 
 /// Everything the sampler must know of a family. Licence, sizes and default steps belong to a
 /// model and are in [`crate::ModelInfo`].
@@ -234,21 +235,80 @@ impl LatentLayout {
             });
         }
         let (scale, shift) = self.affine()?;
-        let patch = self.patch;
         let plane = rows * columns;
         let mut unpacked = vec![0.0; latents.len()];
         for (index, value) in unpacked.iter_mut().enumerate() {
-            let (channel, row, column) = (index / plane, index % plane / columns, index % columns);
-            let within = (channel * patch + row % patch) * patch + column % patch;
-            let from = if patch == 1 {
-                index
-            } else {
-                let token = (row / patch) * (columns / patch) + column / patch;
-                token * self.channels * patch * patch + within
-            };
-            *value = latents[from] * scale[within] + shift[within];
+            let from = self.packed(index, size);
+            let place = self.place(index / plane, from);
+            *value = latents[from] * scale[place] + shift[place];
         }
         Ok(unpacked)
+    }
+
+    /// The other way round: the sampler's latents from an encoder's `[channels, rows, columns]`.
+    ///
+    /// # Errors
+    ///
+    /// As [`LatentLayout::to_decoder`].
+    pub fn from_encoder(&self, latents: &[f32], size: Size) -> Result<Vec<f32>, DiffusionError> {
+        let (rows, columns) = self.grid(size);
+        let shape = vec![self.channels, rows, columns];
+        if latents.len() != shape.iter().product::<usize>() {
+            return Err(DiffusionError::ModelShape {
+                what: "latents",
+                expected: shape,
+                found: vec![latents.len()],
+            });
+        }
+        let (scale, shift) = self.affine()?;
+        let plane = rows * columns;
+        let mut packed = vec![0.0; latents.len()];
+        for (index, value) in latents.iter().enumerate() {
+            let to = self.packed(index, size);
+            let place = self.place(index / plane, to);
+            packed[to] = (value - shift[place]) / scale[place];
+        }
+        Ok(packed)
+    }
+
+    /// For each of the sampler's latents a value that `of` gives for the pixels it stands for.
+    pub(crate) fn of_cells(&self, size: Size, of: impl Fn(Cell) -> f32) -> Vec<f32> {
+        let (rows, columns) = self.grid(size);
+        let side = self.downscale;
+        let mut values = vec![0.0; self.channels * rows * columns];
+        for row in 0..rows {
+            for column in 0..columns {
+                let value = of((column * side, row * side, side, side));
+                for channel in 0..self.channels {
+                    let index = (channel * rows + row) * columns + column;
+                    values[self.packed(index, size)] = value;
+                }
+            }
+        }
+        values
+    }
+
+    /// Where the sampler keeps the latent that `[channels, rows, columns]` has at `index`.
+    fn packed(&self, index: usize, size: Size) -> usize {
+        let (rows, columns) = self.grid(size);
+        let plane = rows * columns;
+        let patch = self.patch;
+        if patch == 1 {
+            return index;
+        }
+        let (channel, row, column) = (index / plane, index % plane / columns, index % columns);
+        let token = (row / patch) * (columns / patch) + column / patch;
+        let within = (channel * patch + row % patch) * patch + column % patch;
+        token * self.channels * patch * patch + within
+    }
+
+    /// The place within a token of what the sampler keeps at `packed`, which is of `channel`.
+    fn place(&self, channel: usize, packed: usize) -> usize {
+        if self.patch == 1 {
+            channel
+        } else {
+            packed % (self.channels * self.patch * self.patch)
+        }
     }
 
     /// Factor and summand of each place within a token.

@@ -1,11 +1,13 @@
 //! Pictures as they leave a decoder, and as they leave this crate.
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::DiffusionError;
 use crate::request::{Seed, Size};
 use crate::sampler::SamplerKind;
 
 /// A picture of 8-bit sRGB: rows from the top, pixels from the left, red, green, blue.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RgbImage {
     /// Pixels in a row.
     pub width: u32,

@@ -27,6 +27,15 @@ pub struct LoraFile {
     pub scale: f32,
 }
 
+/// A layer that files call by one name and a network has in parts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Fused {
+    /// Its name in files.
+    pub(crate) name: String,
+    /// Layers of the network in the order of the rows, and how many rows each has.
+    pub(crate) parts: Vec<(String, usize)>,
+}
+
 /// Largest factor.
 const MOST_SCALE: f32 = 10.0;
 /// What may stand before the name of a layer.
@@ -63,6 +72,15 @@ const OTHERS: [(&str, &str); 6] = [
 /// Puts the changes of a file onto a network's weights, which keep them and add them where they are read. Every layer
 /// of the file must be one of the network's.
 pub(crate) fn apply(file: &LoraFile, weights: &mut Weights) -> Result<AdapterFile, DiffusionError> {
+    apply_as(file, weights, &[])
+}
+
+/// The same where files may have other names for layers, `fused`.
+pub(crate) fn apply_as(
+    file: &LoraFile,
+    weights: &mut Weights,
+    fused: &[Fused],
+) -> Result<AdapterFile, DiffusionError> {
     let changes = Weights::open(&file.path)?;
     let name = file.path.file_name().unwrap_or(file.path.as_os_str());
     let refuse = |reason: String| DiffusionError::Lora {
@@ -86,7 +104,7 @@ pub(crate) fn apply(file: &LoraFile, weights: &mut Weights) -> Result<AdapterFil
             )));
         }
     }
-    let targets = Targets::new(weights);
+    let targets = Targets::new(weights, fused);
     let mut used = 0;
     let mut found: Vec<(String, Adapter)> = Vec::new();
     for down_name in &names {
@@ -96,7 +114,7 @@ pub(crate) fn apply(file: &LoraFile, weights: &mut Weights) -> Result<AdapterFil
         if !changes.contains(&up_name) {
             return Err(refuse(format!("it has {down_name}, but not {up_name}")));
         }
-        let Some(target) = targets.find(layer) else {
+        let Some(parts) = targets.find(layer) else {
             return Err(refuse(format!(
                 "the model has no layer {layer}; it was made for another model or part"
             )));
@@ -108,10 +126,12 @@ pub(crate) fn apply(file: &LoraFile, weights: &mut Weights) -> Result<AdapterFil
             &format!("{layer}.alpha"),
             file.scale,
         )?;
-        check(&adapter, weights.shape(&target)?)
-            .map_err(|reason| refuse(format!("{layer} {reason}")))?;
+        let shapes: Result<Vec<&[usize]>, _> =
+            parts.iter().map(|part| weights.shape(part)).collect();
+        let adapters =
+            cut(&adapter, &shapes?).map_err(|reason| refuse(format!("{layer} {reason}")))?;
         used += 2 + usize::from(changes.contains(&format!("{layer}.alpha")));
-        found.push((target, adapter));
+        found.extend(parts.into_iter().zip(adapters));
     }
     if found.is_empty() {
         return Err(refuse(
@@ -181,56 +201,76 @@ fn read(
     })
 }
 
-/// The factors against the shape of what they change.
-fn check(adapter: &Adapter, shape: &[usize]) -> Result<(), String> {
-    let rows = shape.first().copied().unwrap_or(0);
-    let columns: usize = shape.iter().skip(1).product();
-    if adapter.rank > 0
+/// The factors against the shapes of what they change; of several, each gets its own rows.
+fn cut(adapter: &Adapter, shapes: &[&[usize]]) -> Result<Vec<Adapter>, String> {
+    let rows_of = |shape: &[usize]| shape.first().copied().unwrap_or(0);
+    let columns_of = |shape: &[usize]| shape.iter().skip(1).product::<usize>();
+    let rows: usize = shapes.iter().map(|shape| rows_of(shape)).sum();
+    let columns = shapes.first().map_or(0, |shape| columns_of(shape));
+    let fits = adapter.rank > 0
         && adapter.up.len() == rows * adapter.rank
         && adapter.down.len() == columns * adapter.rank
-    {
-        return Ok(());
+        && shapes.iter().all(|shape| columns_of(shape) == columns);
+    if !fits {
+        return Err(format!(
+            "is {rows} x {columns} in the model; the file has {} and {} values of rank {}",
+            adapter.up.len(),
+            adapter.down.len(),
+            adapter.rank
+        ));
     }
-    Err(format!(
-        "is {rows} x {columns} in the model; the file has {} and {} values of rank {}",
-        adapter.up.len(),
-        adapter.down.len(),
-        adapter.rank
-    ))
+    let mut up = adapter.up.as_slice();
+    let part = |shape: &&[usize]| {
+        let (own, rest) = up.split_at(rows_of(shape) * adapter.rank);
+        up = rest;
+        Adapter {
+            down: adapter.down.clone(),
+            up: own.to_vec(),
+            ..*adapter
+        }
+    };
+    Ok(shapes.iter().map(part).collect())
 }
 
 /// Names of weights by what files of changes call them.
 struct Targets {
-    plain: BTreeMap<String, String>,
+    plain: BTreeMap<String, Vec<String>>,
     /// With underscores for dots, as kohya's trainer writes them.
-    flat: BTreeMap<String, String>,
+    flat: BTreeMap<String, Vec<String>>,
 }
 
 impl Targets {
-    fn new(weights: &Weights) -> Self {
+    fn new(weights: &Weights, fused: &[Fused]) -> Self {
         let layers = weights
             .tensors()
             .filter_map(|tensor| tensor.name.strip_suffix(".weight"));
-        let plain: BTreeMap<String, String> = layers
-            .map(|layer| (layer.to_owned(), format!("{layer}.weight")))
+        let mut plain: BTreeMap<String, Vec<String>> = layers
+            .map(|layer| (layer.to_owned(), vec![format!("{layer}.weight")]))
             .collect();
+        for layer in fused {
+            let parts = layer.parts.iter();
+            let parts: Vec<String> = parts.map(|(name, _)| format!("{name}.weight")).collect();
+            if parts.iter().all(|part| weights.contains(part)) {
+                plain.entry(layer.name.clone()).or_insert(parts);
+            }
+        }
         let flat = plain
             .iter()
-            .map(|(layer, name)| (layer.replace('.', "_"), name.clone()));
+            .map(|(layer, names)| (layer.replace('.', "_"), names.clone()));
         Self {
             flat: flat.collect(),
             plain,
         }
     }
 
-    fn find(&self, layer: &str) -> Option<String> {
+    fn find(&self, layer: &str) -> Option<Vec<String>> {
         if let Some(flat) = KOHYA.iter().find_map(|prefix| layer.strip_prefix(prefix)) {
             return self.flat.get(flat).cloned();
         }
         let mut layer = layer;
         loop {
-            if let Some(name) = self.plain.get(layer) {
-                return Some(name.clone());
+            if let Some(names) = self.plain.get(layer) {
+                return Some(names.clone());
             }
             layer = PREFIXES
                 .iter()

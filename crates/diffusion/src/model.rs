@@ -115,6 +115,22 @@ pub trait Model: Send + Sync {
         conditioning: &Self::Conditioning,
     ) -> Result<FloatImage, DiffusionError>;
 
+    /// The latents of a picture of `size`, in the sampler's scale and shape; for families that can start from one.
+    ///
+    /// # Errors
+    ///
+    /// [`DiffusionError::NotTaken`] where the family cannot.
+    fn encode_picture(
+        &self,
+        _picture: &FloatImage,
+        _size: Size,
+    ) -> Result<Latents, DiffusionError> {
+        Err(DiffusionError::NotTaken {
+            model: self.info().name.clone(),
+            what: "picture to start from",
+        })
+    }
+
     /// The picture of the latents expected by now; a family may use something quicker here.
     ///
     /// # Errors

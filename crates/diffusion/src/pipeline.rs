@@ -13,6 +13,7 @@ use crate::prompt;
 use crate::request::{GenerateRequest, MAX_COUNT, MAX_GUIDANCE, MAX_STEPS, Seed, Size};
 use crate::sampler::SamplerKind;
 use crate::solver::Solver;
+use crate::source::{Guide, SourcePicture};
 
 /// A loaded model, ready to make pictures. May be shared between threads; a call of
 /// [`Pipeline::generate`] keeps no state.
@@ -175,6 +176,7 @@ struct Plan<'a> {
     seed: Seed,
     count: u32,
     sampler: SamplerKind,
+    source: Option<&'a SourcePicture>,
     previews_every: Option<u32>,
 }
 
@@ -210,13 +212,17 @@ impl<'a> Plan<'a> {
         if request.guidance.is_some_and(|g| g > 1.0) && family.guidance == GuidanceKind::None {
             return Err(not_taken("guidance"));
         }
-        let size = match request.size {
-            Some(size) => size,
-            None => *info.sizes.first().ok_or_else(|| {
+        let size = match (request.size, &request.source) {
+            (Some(size), _) => size,
+            (None, Some(source)) => Size::new(source.image.width, source.image.height)?,
+            (None, None) => *info.sizes.first().ok_or_else(|| {
                 DiffusionError::Description(format!("{} names no size", info.name))
             })?,
         };
         info.check_size(size)?;
+        if let Some(source) = &request.source {
+            source.check(size)?;
+        }
         let steps = request.steps.unwrap_or(info.default_steps);
         within("steps", steps, MAX_STEPS)?;
         within("count", request.count, MAX_COUNT)?;
@@ -232,8 +238,20 @@ impl<'a> Plan<'a> {
             seed: request.seed,
             count: request.count,
             sampler: request.sampler.unwrap_or(info.default_sampler),
+            source: request.source.as_ref(),
             previews_every: request.previews_every,
         })
+    }
+
+    /// The first step that is done; later than 0 where a picture to start from is kept in part.
+    fn first_step(&self) -> usize {
+        let steps = self.steps as usize;
+        self.source.map_or(0, |source| source.first_step(steps))
+    }
+
+    /// How many are done.
+    fn steps_done(&self) -> u32 {
+        self.steps - self.first_step() as u32
     }
 
     fn encode_request(&self, seed: Seed) -> EncodeRequest<'a> {
@@ -281,7 +299,7 @@ impl<'a> Watch<'a> {
             start: Instant::now(),
             picture: 0,
             of: plan.count,
-            steps: plan.steps,
+            steps: plan.steps_done(),
         }
     }
 
@@ -323,9 +341,12 @@ fn picture<M: Model>(
     watch: &mut Watch<'_>,
 ) -> Result<Generated, DiffusionError> {
     let latents = sample(model, plan, seed, conditioning, watch)?;
-    let image = model
+    let mut image = model
         .decode(&latents, plan.size, conditioning)?
         .quantise(plan.size)?;
+    if let Some(source) = plan.source {
+        source.keep(&mut image);
+    }
     Ok(Generated {
         image,
         seed,
@@ -349,13 +370,17 @@ fn sample<M: Model>(
     let shape = model.latent_shape(plan.size, conditioning);
     let schedule = family
         .schedule
-        .build(plan.steps, model.tokens(plan.size, conditioning))?;
+        .build(plan.steps, model.tokens(plan.size, conditioning))?
+        .from_step(plan.first_step())?;
     let mut solver = Solver::new(plan.sampler, family.prediction, schedule)?;
-    let mut latents = Latents {
-        values: vec![0.0; shape.iter().product()],
-        shape,
+    let mut noise = vec![0.0; shape.iter().product()];
+    noise::fill_normal(seed, noise::INITIAL_STREAM, &mut noise);
+    let guide = guide(model, plan, &shape)?;
+    let values = match &guide {
+        Some(guide) => guide.at(solver.schedule(), 0, &noise),
+        None => noise.clone(),
     };
-    noise::fill_normal(seed, noise::INITIAL_STREAM, &mut latents.values);
+    let mut latents = Latents { shape, values };
     let mut fresh = |step: usize, values: &mut [f32]| {
         noise::fill_normal(seed, noise::step_stream(step), values);
     };
@@ -366,10 +391,18 @@ fn sample<M: Model>(
         let time = family.time.of(point);
         let output = predict(model, plan, &latents, time, conditioning)?;
         solver.step(&mut latents.values, &output.values, &mut fresh)?;
+        if let Some(guide) = &guide {
+            guide.keep(
+                &mut latents.values,
+                solver.schedule(),
+                solver.done(),
+                &noise,
+            );
+        }
         step += 1;
         finite(&latents, step)?;
         let preview = match plan.previews_every {
-            Some(every) if step % every == 0 && step < plan.steps => {
+            Some(every) if step % every == 0 && step < plan.steps_done() => {
                 let estimate = Latents {
                     shape: latents.shape.clone(),
                     values: solver.estimate().to_vec(),
@@ -383,6 +416,27 @@ fn sample<M: Model>(
     }
     watch.check()?;
     Ok(latents)
+}
+
+/// What of a picture to start from counts.
+fn guide<M: Model>(
+    model: &M,
+    plan: &Plan<'_>,
+    shape: &[usize],
+) -> Result<Option<Guide>, DiffusionError> {
+    let Some(source) = plan.source else {
+        return Ok(None);
+    };
+    let latents = model.encode_picture(&source.float_image(), plan.size)?;
+    if latents.shape != shape {
+        return Err(DiffusionError::ModelShape {
+            what: "latents",
+            expected: shape.to_vec(),
+            found: latents.shape,
+        });
+    }
+    let layout = Model::family(model).latents.as_ref();
+    Guide::new(source, latents.values, layout, plan.size).map(Some)
 }
 
 /// The network's prediction with guidance.

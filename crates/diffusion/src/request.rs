@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::DiffusionError;
 use crate::sampler::SamplerKind;
+use crate::source::SourcePicture;
 
 /// Longest side of a picture, in pixels, that any model may be asked for.
 pub const MAX_SIDE: u32 = 16_384;
@@ -130,6 +131,8 @@ pub struct GenerateRequest {
     pub count: u32,
     /// The solver.
     pub sampler: Option<SamplerKind>,
+    /// A picture to start from; the size is then its own.
+    pub source: Option<SourcePicture>,
     /// A preview every so many steps, at least 1; none where `None`.
     pub previews_every: Option<u32>,
 }
@@ -146,6 +149,7 @@ impl GenerateRequest {
             seed,
             count: 1,
             sampler: None,
+            source: None,
             previews_every: None,
         }
     }

@@ -94,6 +94,20 @@ impl Schedule {
         }
     }
 
+    /// The way from step `first` on, counted from 0.
+    ///
+    /// # Errors
+    ///
+    /// [`DiffusionError::Description`] where no step is left.
+    pub fn from_step(mut self, first: usize) -> Result<Self, DiffusionError> {
+        if first >= self.steps() {
+            let reason = format!("step {first} of {}", self.steps());
+            return Err(DiffusionError::Description(reason));
+        }
+        self.points.drain(..first);
+        Ok(self)
+    }
+
     /// How signal and noise are mixed.
     pub fn process(&self) -> Process {
         self.process

@@ -69,6 +69,16 @@ impl Solver {
             .filter(|_| self.done < self.schedule.steps())
     }
 
+    /// The levels of the run.
+    pub fn schedule(&self) -> &Schedule {
+        &self.schedule
+    }
+
+    /// Steps done.
+    pub fn done(&self) -> usize {
+        self.done
+    }
+
     /// Whether each step but the last draws fresh noise.
     pub fn is_stochastic(&self) -> bool {
         self.kind == SamplerKind::EulerAncestral

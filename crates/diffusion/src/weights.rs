@@ -36,9 +36,6 @@ pub(crate) use tensor::Matrix;
 /// Ends the name of the tensor with the row scales of an `I8` tensor.
 pub const SCALE_SUFFIX: &str = ".scale";
 
-/// End the name of the factor of an 8-bit floating-point tensor, in place of `weight`.
-const FACTORS: [&str; 2] = ["scale_weight", "weight_scale"];
-
 /// Tensors by name, wherever they lie.
 #[derive(Debug)]
 pub struct Weights {
@@ -173,7 +170,7 @@ impl Weights {
         Ok(())
     }
 
-    /// Cuts a tensor along its first axis into several of the names and rows given. A factor beside it goes to each.
+    /// Cuts a tensor along its first axis into several of the names and rows given.
     ///
     /// # Errors
     ///
@@ -206,23 +203,23 @@ impl Weights {
             self.tensors.insert(part.clone(), located);
         }
         self.tensors.remove(name);
-        self.share_factor(name, parts);
         Ok(())
     }
 
-    /// Gives the factor beside an 8-bit tensor to each of the tensors it was cut into.
-    fn share_factor(&mut self, name: &str, parts: &[(String, usize)]) {
-        let layer = |name: &str| name.strip_suffix("weight").map(str::to_owned);
-        let Some(whole) = layer(name) else { return };
-        for beside in FACTORS {
-            let Some(factor) = self.tensors.remove(&format!("{whole}{beside}")) else {
-                continue;
-            };
-            for part in parts.iter().filter_map(|(part, _)| layer(part)) {
-                self.tensors
-                    .insert(format!("{part}{beside}"), factor.clone());
-            }
-        }
+    /// Gives a tensor several names in place of its own, as for a factor of a layer that was cut.
+    ///
+    /// # Errors
+    ///
+    /// [`DiffusionError::TensorMissing`].
+    pub(crate) fn share(
+        &mut self,
+        name: &str,
+        names: impl Iterator<Item = String>,
+    ) -> Result<(), DiffusionError> {
+        let whole = self.located(name)?.clone();
+        self.tensors.remove(name);
+        self.tensors.extend(names.map(|name| (name, whole.clone())));
+        Ok(())
     }
 
     /// The shape of a tensor that is there.
@@ -346,7 +343,7 @@ impl Weights {
         let Some(layer) = name.strip_suffix("weight") else {
             return Ok(1.0);
         };
-        for beside in FACTORS {
+        for beside in ["scale_weight", "weight_scale"] {
             let beside = format!("{layer}{beside}");
             if let Some(located) = self.tensors.get(&beside) {
                 let shape = located.entry.shape.clone();

@@ -72,6 +72,26 @@ pub enum GatewayError {
         /// Connections tried.
         attempts: u32,
     },
+    /// A model hub cannot be reached.
+    #[error(
+        "cannot reach the model hub {host} ({reason}); check the network, or copy the model's folder here and name it"
+    )]
+    HubUnreachable {
+        /// Host and port.
+        host: String,
+        /// The system's reason.
+        reason: String,
+    },
+    /// A model hub does not give a model.
+    #[error("cannot get {model} from {host}: {reason}")]
+    Hub {
+        /// Host and port.
+        host: String,
+        /// What was asked for.
+        model: String,
+        /// Why not, and what can be done.
+        reason: String,
+    },
     /// The server's certificate was not accepted, or TLS failed otherwise.
     #[error(
         "no trusted connection to {host} ({reason}); for a certificate of your own give its root certificates"

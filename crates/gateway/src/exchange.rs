@@ -68,7 +68,7 @@ pub(crate) struct Reply {
 }
 
 /// `Authorization` with the key, marked so that no log of the client shows it.
-fn authorization(key: &Secret) -> Option<HeaderValue> {
+pub(crate) fn authorization(key: &Secret) -> Option<HeaderValue> {
     let mut value = HeaderValue::from_str(&format!("Bearer {}", key.reveal())).ok()?;
     value.set_sensitive(true);
     Some(value)

@@ -1,4 +1,6 @@
-//! A client of OpenAI-compatible images servers: vLLM-Omni, SGLang-Diffusion, LocalAI,
+//! Clients of other people's servers: of images servers, and of hubs that models are pulled from ([`Hub`]).
+//!
+//! The first is one of OpenAI-compatible images servers: vLLM-Omni, SGLang-Diffusion, LocalAI,
 //! stable-diffusion.cpp's server, OpenAI. Pictures are made there, provenance stays here.
 //!
 //! [`Client::generate`] sends one `POST {base}/v1/images/generations`, fetches what comes back as
@@ -27,6 +29,7 @@ mod error;
 mod exchange;
 mod extract;
 mod fetch;
+mod hub;
 mod job;
 mod parse;
 mod request;
@@ -41,6 +44,7 @@ pub use backend::{Backend, MAX_RETRIES};
 pub use client::Client;
 pub use dialect::Dialect;
 pub use error::GatewayError;
+pub use hub::{DEFAULT_HUB, Hub, HubFile, HubModel};
 pub use request::{
     ImagesRequest, MAX_COUNT, MAX_GUIDANCE, MAX_PROMPT_CHARS, MAX_SIDE, MAX_STEPS, ResponseFormat,
 };

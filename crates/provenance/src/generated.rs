@@ -33,6 +33,9 @@ pub struct GeneratedRequest {
     pub facts: GenerationFacts,
     /// What the model was asked for. In no public place.
     pub prompt: Prompt,
+    /// The file of the picture that it was made from, if there is one. It becomes the parent in the manifest, which
+    /// then says that the picture is a composite with what a model made.
+    pub source_picture: Option<Vec<u8>>,
     /// How it is issued.
     pub options: IssueOptions,
 }

@@ -162,12 +162,22 @@ impl Issuer {
                 (picture, parent)
             }
         };
+        let (parent, source) = match &request.source_picture {
+            Some(file) => {
+                let parent = source_picture(file, &self.limits)?;
+                (
+                    Some(parent),
+                    DigitalSourceType::CompositeWithTrainedAlgorithmicMedia,
+                )
+            }
+            None => (parent, DigitalSourceType::TrainedAlgorithmicMedia),
+        };
         let mut salt = [0; 32];
         getrandom::fill(&mut salt).map_err(|error| ProvenanceError::Random(error.to_string()))?;
         let committed = Committed::new(request, salt);
         let statement = Statement {
             kind: Kind::Generate,
-            source: DigitalSourceType::TrainedAlgorithmicMedia,
+            source,
             generator: Some(request.facts.agent()),
             keep_metadata: false,
             options: &request.options,
@@ -400,6 +410,16 @@ fn parent<'a>(
         mime: format.mime(),
         title,
     }))
+}
+
+/// The picture that a model started from, which is the parent whether it has a manifest or not.
+fn source_picture<'a>(file: &'a [u8], limits: &Limits) -> Result<Parent<'a>, ProvenanceError> {
+    let format = decode(file, limits)?.source_format();
+    Ok(Parent {
+        bytes: file,
+        mime: format.mime(),
+        title: "picture to start from",
+    })
 }
 
 /// Whether a source type describes a change of an earlier picture. For the others, an input with a

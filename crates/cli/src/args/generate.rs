@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use colophon_diffusion::{SamplerKind, Size};
+use colophon_diffusion::{DevicePreference, LoraFile, OpenOptions, SamplerKind, Size};
 use colophon_gateway::Dialect;
 
 use super::Issue;
@@ -50,6 +50,26 @@ pub struct Generate {
     /// take the seeds after it [default: random, and told]
     #[arg(long, value_name = "N")]
     pub seed: Option<u64>,
+    /// Picture to start from: it becomes the parent of the new one in its manifest
+    #[arg(long, value_name = "FILE", help_heading = "From a picture")]
+    pub image: Option<PathBuf>,
+    /// How much of it is drawn anew, above 0 to 1
+    #[arg(
+        long,
+        value_name = "SHARE",
+        requires = "image",
+        default_value_t = 0.6,
+        help_heading = "From a picture"
+    )]
+    pub image_strength: f32,
+    /// Picture of the same size that is white where it is drawn anew and black where it is kept
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "image",
+        help_heading = "From a picture"
+    )]
+    pub mask: Option<PathBuf>,
     /// Way from noise to picture: euler, euler-a, dpmpp-2m, unipc or ddim [default: as the model]
     #[arg(long, value_name = "NAME")]
     pub sampler: Option<SamplerKind>,
@@ -64,6 +84,9 @@ pub struct Generate {
     /// Whether to show the picture in the terminal, if it can (kitty, iTerm2, sixel)
     #[arg(long, value_name = "WHEN", default_value = "auto")]
     pub show: Show,
+    /// The model, in this program.
+    #[command(flatten, next_help_heading = "Model")]
+    pub local: LocalModel,
     /// Who makes the picture
     #[arg(
         long,
@@ -78,6 +101,102 @@ pub struct Generate {
     pub server: Server,
 }
 
+/// A model other than the one that is part of the program.
+#[derive(Clone, Debug, Args)]
+pub struct LocalModel {
+    /// Model: a folder as diffusers saves it, or the name of one that was pulled (`colophon models
+    /// list`); with --backend openai the server's name of it [default: the one in the program]
+    #[arg(long, value_name = "DIR|NAME")]
+    pub model: Option<String>,
+    /// What it runs from and on.
+    #[command(flatten)]
+    pub parts: ModelParts,
+}
+
+/// What a model folder is opened with.
+#[derive(Clone, Debug, Args)]
+pub struct ModelParts {
+    /// Weights in place of the transformer's or the U-Net's: safetensors, scaled 8-bit, GGUF
+    #[arg(long, value_name = "FILE")]
+    pub transformer: Option<PathBuf>,
+    /// Weights in place of the text encoder's
+    #[arg(long, value_name = "FILE")]
+    pub text_encoder: Option<PathBuf>,
+    /// Low-rank changes (LoRA) and how strongly they count, such as style.safetensors:0.8; may be
+    /// repeated
+    #[arg(long, value_name = "FILE[:SCALE]", value_parser = lora)]
+    pub lora: Vec<LoraFile>,
+    /// Where networks run: auto, cpu, cuda or metal
+    #[arg(long, value_name = "NAME", default_value = "auto")]
+    pub device: DevicePreference,
+    /// Whether all weights are kept in memory or read again block by block in every step
+    #[arg(long, value_name = "HOW", default_value = "auto")]
+    pub memory: Memory,
+    /// Decode the picture in tiles of this side, which takes less memory
+    #[arg(long, value_name = "PIXELS", value_parser = clap::value_parser!(u32).range(64..=4096))]
+    pub tile: Option<u32>,
+}
+
+/// How weights are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Memory {
+    /// All in memory if they fit
+    Auto,
+    /// All in memory
+    Resident,
+    /// Two blocks at a time
+    Streamed,
+}
+
+impl ModelParts {
+    /// For the model's folder.
+    pub fn options(&self) -> OpenOptions {
+        OpenOptions {
+            device: self.device,
+            precision: None,
+            transformer: self.transformer.clone(),
+            text_encoder: self.text_encoder.clone(),
+            loras: self.lora.clone(),
+            streamed: match self.memory {
+                Memory::Auto => None,
+                Memory::Resident => Some(false),
+                Memory::Streamed => Some(true),
+            },
+            tile: self.tile,
+        }
+    }
+
+    /// The first option that was given, which means nothing without a folder.
+    pub fn first_given(&self) -> Option<&'static str> {
+        [
+            ("--transformer", self.transformer.is_some()),
+            ("--text-encoder", self.text_encoder.is_some()),
+            ("--lora", !self.lora.is_empty()),
+            ("--device", self.device != DevicePreference::Auto),
+            ("--memory", self.memory != Memory::Auto),
+            ("--tile", self.tile.is_some()),
+        ]
+        .into_iter()
+        .find_map(|(name, given)| given.then_some(name))
+    }
+}
+
+/// `FILE` or `FILE:SCALE`. What follows the last colon counts as a scale only if it is a number, for the sake of names
+/// with colons.
+fn lora(text: &str) -> Result<LoraFile, String> {
+    let scaled = text
+        .rsplit_once(':')
+        .and_then(|(path, scale)| Some((path, scale.parse::<f32>().ok()?)));
+    let (path, scale) = scaled.unwrap_or((text, 1.0));
+    if path.is_empty() {
+        return Err("name a file".to_owned());
+    }
+    Ok(LoraFile {
+        path: PathBuf::from(path),
+        scale,
+    })
+}
+
 /// The images server of `--backend openai`.
 #[derive(Debug, Args)]
 pub struct Server {
@@ -87,9 +206,6 @@ pub struct Server {
         help = "Address of the images server, such as http://127.0.0.1:8000"
     )]
     pub url: Option<String>,
-    /// The server's name of the model
-    #[arg(long, value_name = "NAME")]
-    pub model: Option<String>,
     /// Kind of the server, which decides what it can be asked: openai, diffusers (vLLM-Omni,
     /// SGLang), localai or sd-cpp [default: by its address]
     #[arg(long, value_name = "NAME")]
@@ -136,7 +252,7 @@ pub enum Show {
 /// Who makes pictures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Backend {
-    /// The model that is part of the program: a small one, for trying things out
+    /// This program, with the model that is part of it or the one named by --model
     Embedded,
     /// A server with the OpenAI images API: OpenAI, vLLM-Omni, SGLang-Diffusion, LocalAI,
     /// stable-diffusion.cpp

@@ -218,6 +218,7 @@ impl<'a> Stage<'a> {
             }
             Source::Made(made) => {
                 let request = GeneratedRequest {
+                    source_picture: None,
                     facts: made.facts,
                     prompt: Prompt {
                         text: PROMPT.to_owned(),

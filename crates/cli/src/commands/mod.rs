@@ -7,6 +7,7 @@ mod generate;
 mod issuing;
 mod keys;
 mod ledger;
+mod models;
 mod record;
 mod stamp;
 mod verify;
@@ -56,6 +57,7 @@ pub fn run(cli: &Cli, printer: &Printer, interrupt: &Interrupt) -> Result<Exit, 
     match &cli.command {
         Command::Demo(options) => demo::run(&context, options),
         Command::Generate(options) => generate::run(&context, options),
+        Command::Models(command) => models::run(&context, command),
         Command::Stamp(options) => stamp::run(&context, options),
         Command::Verify(options) => verify::run(&context, options),
         Command::Watermark(command) => watermark::run(&context, command),

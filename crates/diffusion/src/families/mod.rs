@@ -1,7 +1,9 @@
 //! The families of models, one module each. What is common to their folders is here; which of them a folder belongs
 //! to is a row of a table.
 
+mod flux;
 mod flux2;
+mod names;
 mod qwen_image;
 #[cfg(test)]
 mod reference;
@@ -16,7 +18,7 @@ use crate::error::DiffusionError;
 use crate::family::Family;
 use crate::folder::Folder;
 use crate::info::{AdapterFile, ModelInfo, WeightFile};
-use crate::lora::{self, LoraFile};
+use crate::lora::{self, Fused, LoraFile};
 use crate::memory::{Available, MemoryPlan};
 use crate::pipeline::Pipeline;
 use crate::request::Size;
@@ -55,6 +57,8 @@ pub struct Inspection {
     pub streamed: MemoryPlan,
     /// Where it would run.
     pub device: crate::device::Backend,
+    /// The size that the plans are for.
+    pub size: Size,
 }
 
 type Describe = for<'a> fn(&'a Parts<'a>) -> Result<Opening<'a>, DiffusionError>;
@@ -62,6 +66,7 @@ type Describe = for<'a> fn(&'a Parts<'a>) -> Result<Opening<'a>, DiffusionError>
 /// Classes of pipelines and who opens them.
 const FAMILIES: &[(&str, Describe)] = &[
     ("QwenImagePipeline", qwen_image::describe),
+    ("FluxPipeline", flux::describe),
     ("ZImagePipeline", z_image::describe),
     ("Flux2KleinPipeline", flux2::describe),
 ];
@@ -161,6 +166,18 @@ impl<'a> Parts<'a> {
         let files = self.options.loras.iter();
         files.map(|file| lora::apply(file, weights)).collect()
     }
+
+    /// The same where files may have other names for layers.
+    pub(crate) fn adapt_as(
+        &self,
+        weights: &mut Weights,
+        fused: &[Fused],
+    ) -> Result<Vec<AdapterFile>, DiffusionError> {
+        let files = self.options.loras.iter();
+        files
+            .map(|file| lora::apply_as(file, weights, fused))
+            .collect()
+    }
 }
 
 /// A network's weights and the files they came from.
@@ -210,6 +227,7 @@ impl Pipeline {
             info: opening.info,
             family: opening.family,
             device: parts.compute.backend(),
+            size,
         })
     }
 }

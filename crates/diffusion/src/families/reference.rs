@@ -1,28 +1,22 @@
 //! Fixtures that `tests/reference/families/*.py` made with diffusers and transformers, and what tests do with them.
 
-use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use candle_core::{DType, Device, Tensor};
-use serde::Deserialize;
-
 use super::{OpenOptions, Parts};
+use crate::image::RgbImage;
 use crate::pipeline::Pipeline;
 use crate::progress::CancelToken;
 use crate::request::{GenerateRequest, Seed, Size};
+use crate::source::{PaintMask, SourcePicture};
+use candle_core::{DType, Device, Tensor};
+
+#[path = "../../../../tests/support/model_folder.rs"]
+pub(crate) mod model_folder;
 
 /// A model folder without values, inputs and outputs.
 pub(crate) struct Fixture {
-    text: Text,
+    text: serde_json::Value,
     tensors: std::collections::HashMap<String, Tensor>,
-}
-
-#[derive(Deserialize)]
-struct Text {
-    /// SHA-256 of the scripts that made it.
-    scripts: BTreeMap<String, String>,
-    files: BTreeMap<String, String>,
-    weights: BTreeMap<String, BTreeMap<String, Vec<usize>>>,
 }
 
 /// One line of the table of differences.
@@ -33,53 +27,15 @@ pub(crate) struct Row {
 }
 
 fn scripts() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/reference/families")
-}
-
-/// The scripts' `hashed`.
-pub(crate) fn hashed(name: &str, count: usize) -> Vec<f32> {
-    let seed = name.bytes().fold(0x811C_9DC5_u32, |value, byte| {
-        (value ^ u32::from(byte)).wrapping_mul(0x0100_0193)
-    });
-    let value = |index: usize| {
-        let mut word = (index as u32).wrapping_mul(0x9E37_79B9).wrapping_add(seed);
-        word = (word ^ (word >> 16)).wrapping_mul(0x85EB_CA6B);
-        word = (word ^ (word >> 13)).wrapping_mul(0xC2B2_AE35);
-        word ^= word >> 16;
-        (f64::from(word >> 8) / f64::from(1 << 23) - 1.0) as f32
-    };
-    (0..count).map(value).collect()
-}
-
-/// The scripts' `weight`.
-pub(crate) fn weight(name: &str, shape: &[usize]) -> Tensor {
-    let mut values = hashed(name, shape.iter().product());
-    if shape.len() >= 2 && !name.contains("gamma") {
-        let inputs: usize = shape[1..].iter().product();
-        let factor = (3.0 / inputs as f64).sqrt() as f32;
-        values.iter_mut().for_each(|value| *value *= factor);
-    } else if name.ends_with("running_var") {
-        // Of batch norms; positive.
-        values
-            .iter_mut()
-            .for_each(|value| *value = *value * 0.5 + 1.0);
-    } else if name.ends_with("weight") || name.contains("gamma") {
-        values
-            .iter_mut()
-            .for_each(|value| *value = *value * 0.1 + 1.0);
-    } else {
-        values.iter_mut().for_each(|value| *value *= 0.1);
-    }
-    Tensor::from_vec(values, shape, &Device::Cpu).unwrap()
+    model_folder::fixtures(env!("CARGO_MANIFEST_DIR"))
 }
 
 impl Fixture {
     pub(crate) fn open(name: &str) -> Self {
-        let path = |extension: &str| scripts().join(format!("{name}.{extension}"));
-        let text = std::fs::read_to_string(path("json")).unwrap();
+        let tensors = scripts().join(format!("{name}.safetensors"));
         Self {
-            text: serde_json::from_str(&text).unwrap(),
-            tensors: candle_core::safetensors::load(path("safetensors"), &Device::Cpu).unwrap(),
+            text: model_folder::text(&scripts(), name),
+            tensors: candle_core::safetensors::load(tensors, &Device::Cpu).unwrap(),
         }
     }
 
@@ -104,25 +60,39 @@ impl Fixture {
     /// Writes the model folder.
     pub(crate) fn folder(&self) -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
-        for (place, text) in &self.text.files {
-            let path = folder.path().join(place);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, text).unwrap();
-        }
-        for (place, shapes) in &self.text.weights {
-            let tensors = shapes
-                .iter()
-                .map(|(name, shape)| (name.clone(), weight(name, shape)));
-            let tensors: std::collections::HashMap<String, Tensor> = tensors.collect();
-            candle_core::safetensors::save(&tensors, folder.path().join(place)).unwrap();
-        }
+        model_folder::write(&self.text, folder.path(), 1.0);
         folder
+    }
+
+    /// The picture to start from.
+    fn source(&self, strength: f32, masked: bool) -> SourcePicture {
+        let bytes = |name: &str| -> Vec<u8> {
+            self.integers(name)
+                .iter()
+                .map(|value| *value as u8)
+                .collect()
+        };
+        let (height, width, _) = self.tensor("source").dims3().unwrap();
+        let (width, height) = (width as u32, height as u32);
+        SourcePicture {
+            image: RgbImage {
+                width,
+                height,
+                pixels: bytes("source"),
+            },
+            strength,
+            mask: masked.then(|| PaintMask {
+                width,
+                height,
+                values: bytes("mask"),
+            }),
+        }
     }
 
     /// Whether the scripts are still those that made it.
     pub(crate) fn check_scripts(&self) {
         use sha2::{Digest, Sha256};
-        for (name, expected) in &self.text.scripts {
+        for (name, expected) in self.text["scripts"].as_object().unwrap() {
             let bytes = std::fs::read(scripts().join(name)).unwrap();
             let digest: String = Sha256::digest(&bytes)
                 .iter()
@@ -173,6 +143,8 @@ pub(crate) struct Run {
     pub(crate) guidance: Option<f32>,
     pub(crate) steps: u32,
     pub(crate) seed: u64,
+    /// Strength of the fixture's source picture, and whether its mask counts.
+    pub(crate) source: Option<(f32, bool)>,
 }
 
 impl Run {
@@ -183,6 +155,9 @@ impl Run {
             size: Some(Size::new(self.size.0, self.size.1).unwrap()),
             guidance: self.guidance,
             steps: Some(self.steps),
+            source: self
+                .source
+                .map(|(strength, masked)| fixture.source(strength, masked)),
             ..GenerateRequest::new(self.prompt, Seed(self.seed))
         };
         let image = pipeline.unrounded(&request).unwrap();

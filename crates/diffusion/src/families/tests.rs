@@ -5,6 +5,8 @@ use super::*;
 fn families() -> Vec<(&'static str, Vec<Row>)> {
     vec![
         ("Qwen-Image", qwen_image::tests::rows()),
+        ("FLUX.1 schnell", flux::tests::rows("flux_schnell")),
+        ("FLUX.1 dev", flux::tests::rows("flux_dev")),
         ("Z-Image", z_image::tests::rows()),
         ("FLUX.2 klein", flux2::tests::rows()),
     ]

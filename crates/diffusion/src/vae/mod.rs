@@ -5,7 +5,7 @@ mod kl;
 mod qwen;
 mod tiled;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
 
 use crate::error::DiffusionError;
 use crate::image::FloatImage;
@@ -33,4 +33,12 @@ pub(crate) fn picture(x: &Tensor) -> Result<FloatImage, DiffusionError> {
         height: height as u32,
         pixels: x.to_vec1()?,
     })
+}
+
+/// An encoder's input `[1, 3, height, width]`, -1 to 1.
+pub(crate) fn tensor(picture: &FloatImage, device: &Device) -> Result<Tensor, DiffusionError> {
+    let shape = (picture.height as usize, picture.width as usize, 3);
+    let x = Tensor::from_slice(&picture.pixels, shape, device)?;
+    let x = x.permute((2, 0, 1))?.contiguous()?.unsqueeze(0)?;
+    Ok(((x * 2.0)? - 1.0)?)
 }

@@ -416,24 +416,3 @@ proptest! {
         }
     }
 }
-
-#[test]
-fn a_factor_goes_to_each_of_the_rows_that_are_cut() {
-    // 1, 2, 1, 2 of eight bits, times 3.
-    let fused = vec![0x38, 0x40, 0x38, 0x40];
-    let bytes = written(&[
-        ("qkv.weight", safetensors::Dtype::F8_E4M3, vec![4, 1], fused),
-        (
-            "qkv.weight_scale",
-            safetensors::Dtype::F32,
-            vec![],
-            f32s(&[3.0]),
-        ),
-    ]);
-    let mut weights = embedded(bytes).unwrap();
-    let parts = [("q.weight".to_owned(), 1), ("k.weight".to_owned(), 3)];
-    weights.split_rows("qkv.weight", &parts).unwrap();
-    assert_eq!(weights.read("q.weight", &[1, 1]).unwrap(), [3.0]);
-    assert_eq!(weights.read("k.weight", &[3, 1]).unwrap(), [6.0, 3.0, 6.0]);
-    assert!(!weights.contains("qkv.weight_scale"));
-}

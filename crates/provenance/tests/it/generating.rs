@@ -36,7 +36,9 @@ fn facts() -> GenerationFacts {
 }
 
 fn request(keep: bool) -> GeneratedRequest {
+        source_picture: None,
     GeneratedRequest {
+        source_picture: None,
         facts: facts(),
         prompt: Prompt {
             text: SECRET.to_owned(),

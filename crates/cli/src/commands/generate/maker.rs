@@ -10,7 +10,8 @@ use colophon_provenance::{Backend, GenerationFacts, ModelFacts, ModelOutput, Wei
 use indicatif::HumanDuration;
 
 use crate::args::{self, Generate};
-use crate::commands::Context;
+use crate::commands::generate::source;
+use crate::commands::{Context, models};
 use crate::failure::Failure;
 use crate::text::clean;
 
@@ -55,6 +56,8 @@ pub enum Maker {
     Embedded {
         pipeline: Box<Pipeline>,
         request: GenerateRequest,
+        /// The file of the picture to start from.
+        source: Option<Vec<u8>>,
     },
     Server {
         client: Box<Client>,
@@ -70,17 +73,26 @@ impl Maker {
     /// # Errors
     /// [`Failure::Diffusion`], [`Failure::Gateway`], [`Failure::Request`] for options that belong to
     /// the other backend.
-    pub fn new(options: &Generate, prompt: &str, seed: u64) -> Result<Self, Failure> {
+    pub fn new(
+        context: &Context<'_>,
+        options: &Generate,
+        prompt: &str,
+        seed: u64,
+    ) -> Result<Self, Failure> {
         match options.backend {
-            args::Backend::Embedded => Self::embedded(options, prompt, seed),
+            args::Backend::Embedded => Self::embedded(context, options, prompt, seed),
             args::Backend::Openai => Self::server(options, prompt, seed),
         }
     }
 
-    fn embedded(options: &Generate, prompt: &str, seed: u64) -> Result<Self, Failure> {
+    fn embedded(
+        context: &Context<'_>,
+        options: &Generate,
+        prompt: &str,
+        seed: u64,
+    ) -> Result<Self, Failure> {
         for (name, is_given) in [
             ("--url", options.server.url.is_some()),
-            ("--model", options.server.model.is_some()),
             ("--dialect", options.server.dialect.is_some()),
             ("--api-key-file", options.server.api_key_file.is_some()),
             ("--api-key-env", options.server.api_key_env.is_some()),
@@ -105,19 +117,44 @@ impl Maker {
             sampler: options.sampler,
             ..GenerateRequest::new(prompt, Seed(options.seed.unwrap_or(seed)))
         };
-        let pipeline = Pipeline::embedded()?;
+        let pipeline = match (&options.local.model, options.local.parts.first_given()) {
+            (Some(model), _) => models::open(context, model, &options.local.parts)?,
+            (None, None) => Pipeline::embedded()?,
+            (None, Some(name)) => {
+                return Err(Failure::Request(format!(
+                    "{name} is about a model folder; name one by --model, or leave it out"
+                )));
+            }
+        };
+        let mut request = request;
+        let source = match &options.image {
+            Some(path) => {
+                let (file, picture) = source::read(
+                    context,
+                    options,
+                    path,
+                    pipeline.info().size_rule.multiple_of,
+                )?;
+                request.source = Some(picture);
+                Some(file)
+            }
+            None => None,
+        };
         pipeline.check(&request)?;
         Ok(Self::Embedded {
             pipeline: Box::new(pipeline),
             request,
+            source,
         })
     }
 
     fn server(options: &Generate, prompt: &str, seed: u64) -> Result<Self, Failure> {
-        if options.sampler.is_some() {
-            return Err(Failure::Request(
-                "--sampler is for the embedded model; servers choose it themselves".to_owned(),
-            ));
+        let image = options.image.as_ref().map(|_| "--image");
+        let sampler = options.sampler.map(|_| "--sampler").or(image);
+        if let Some(name) = sampler.or(options.local.parts.first_given()) {
+            return Err(Failure::Request(format!(
+                "{name} is for models in this program; servers choose it themselves"
+            )));
         }
         let mut backend =
             colophon_gateway::Backend::new(options.server.url.clone().unwrap_or_default());
@@ -135,7 +172,7 @@ impl Maker {
             (size.width(), size.height())
         });
         let request = ImagesRequest {
-            model: options.server.model.clone(),
+            model: options.local.model.clone(),
             negative_prompt: options.negative.clone(),
             // OpenAI's own servers take none.
             seed: options
@@ -149,8 +186,16 @@ impl Maker {
         Ok(Self::Server {
             client: Box::new(Client::new(backend)?),
             request,
-            model: options.server.model.clone().unwrap_or_default(),
+            model: options.local.model.clone().unwrap_or_default(),
         })
+    }
+
+    /// The file of the picture to start from, where there is one.
+    pub fn source(&self) -> Option<&[u8]> {
+        match self {
+            Self::Embedded { source, .. } => source.as_deref(),
+            Self::Server { .. } => None,
+        }
     }
 
     /// Seed of picture `number`, counted from 0, where one is known.
@@ -164,7 +209,12 @@ impl Maker {
     /// Width and height asked for, pixels.
     pub fn size(&self) -> (u32, u32) {
         match self {
-            Self::Embedded { pipeline, request } => {
+            Self::Embedded {
+                pipeline, request, ..
+            } => {
+                if let Some(source) = &request.source {
+                    return (source.image.width, source.image.height);
+                }
                 let size = request.size.or(pipeline.info().sizes.first().copied());
                 size.map_or((0, 0), |size| (size.width(), size.height()))
             }
@@ -178,7 +228,9 @@ impl Maker {
     /// [`Failure::Diffusion`], [`Failure::Gateway`]; a cancelled run among them.
     pub fn make(&self, context: &Context<'_>, number: u32, count: u32) -> Result<Made, Failure> {
         match self {
-            Self::Embedded { pipeline, request } => {
+            Self::Embedded {
+                pipeline, request, ..
+            } => {
                 let request = GenerateRequest {
                     seed: request.seed.of_picture(number),
                     ..request.clone()
@@ -268,7 +320,8 @@ fn run(
     let picture = pictures?.into_iter().next().ok_or_else(|| {
         Failure::Request("the model returned no picture; please report this".to_owned())
     })?;
-    let facts = embedded_facts(pipeline.info(), &picture);
+    let strength = request.source.as_ref().map(|source| source.strength);
+    let facts = embedded_facts(pipeline.info(), &picture, strength);
     Ok(Made {
         picture: MadePicture::Pixels(picture.image),
         facts,
@@ -276,7 +329,7 @@ fn run(
     })
 }
 
-fn embedded_facts(info: &ModelInfo, picture: &Generated) -> GenerationFacts {
+fn embedded_facts(info: &ModelInfo, picture: &Generated, strength: Option<f32>) -> GenerationFacts {
     let mut training_licenses: Vec<String> = Vec::new();
     for data in &info.training_data {
         if !training_licenses.contains(&data.license) {
@@ -288,8 +341,8 @@ fn embedded_facts(info: &ModelInfo, picture: &Generated) -> GenerationFacts {
         model: ModelFacts {
             id: info.id.clone(),
             name: info.name.clone(),
-            version: Some(info.version.clone()),
-            weights: info.weights.iter().filter_map(weights_file).collect(),
+            version: Some(info.version.clone()).filter(|version| !version.is_empty()),
+            weights: weights_files(info),
             license: Some(info.license.clone()),
             training_licenses,
             built_in: info.built_in,
@@ -298,9 +351,23 @@ fn embedded_facts(info: &ModelInfo, picture: &Generated) -> GenerationFacts {
         height: picture.size.height(),
         seeds: vec![picture.seed.0],
         steps: Some(picture.steps),
-        sampler: Some(picture.sampler.name().to_owned()),
+        // How much of a picture to start from was drawn anew belongs to the way from noise to picture.
+        sampler: Some(match strength {
+            Some(strength) => format!("{}, image strength {strength}", picture.sampler.name()),
+            None => picture.sampler.name().to_owned(),
+        }),
         guidance: Some(picture.guidance),
     }
+}
+
+/// The model's own files, then those of low-rank changes: `lora/FILE x SCALE`.
+fn weights_files(info: &ModelInfo) -> Vec<WeightsFile> {
+    let changes = info.adapters.iter().map(|adapter| WeightFile {
+        name: format!("lora/{} x {}", adapter.file.name, adapter.scale),
+        ..adapter.file.clone()
+    });
+    let files = info.weights.iter().cloned().chain(changes);
+    files.filter_map(|file| weights_file(&file)).collect()
 }
 
 /// `None` for a hash that is none.

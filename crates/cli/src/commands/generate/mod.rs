@@ -3,6 +3,7 @@
 mod facts;
 mod grid;
 mod maker;
+mod source;
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -34,7 +35,7 @@ pub fn run(context: &Context<'_>, options: &Generate) -> Result<Exit, Failure> {
         // The command line asks for one of them.
         (None, None) => String::new(),
     };
-    let maker = Maker::new(options, &text, random_seed()?)?;
+    let maker = Maker::new(context, options, &text, random_seed()?)?;
     let targets = Targets::new(options, &maker)?;
     let home = context.home()?;
     let passphrase = issuing::passphrase(context, &home)?;
@@ -54,6 +55,7 @@ pub fn run(context: &Context<'_>, options: &Generate) -> Result<Exit, Failure> {
             negative: options.negative.clone(),
             keep: options.keep_prompt == Keep::Yes,
         },
+        source: maker.source().map(<[u8]>::to_vec),
     };
     run.all(&maker, &targets)?;
     Ok(Exit::DONE)
@@ -153,6 +155,8 @@ struct Run<'a> {
     options: &'a Generate,
     issuer: &'a Issuer,
     prompt: Prompt,
+    /// The file of the picture to start from.
+    source: Option<Vec<u8>>,
 }
 
 impl Run<'_> {
@@ -231,6 +235,7 @@ impl Run<'_> {
         let request = GeneratedRequest {
             facts: made.facts,
             prompt: self.prompt.clone(),
+            source_picture: self.source.clone(),
             options: IssueOptions {
                 issued_at: now(),
                 ..issuing::options(&self.options.issue)

@@ -88,9 +88,10 @@ pub(super) fn describe<'a>(parts: &'a Parts<'a>) -> Result<Opening<'a>, Diffusio
     let mut transformer = parts.weights("transformer", options.transformer.as_deref())?;
     let mut text = parts.weights("text_encoder", options.text_encoder.as_deref())?;
     let mut vae = parts.weights("vae", None)?;
-    layout::plain(&mut transformer.weights, config.width())?;
+    let layers = layout::layers(&config);
+    layout::plain(&mut transformer.weights, &layers)?;
     KlVae::rename(&mut vae.weights)?;
-    let adapters = parts.adapt(&mut transformer.weights)?;
+    let adapters = parts.adapt_as(&mut transformer.weights, &layers)?;
     let layout = LatentLayout {
         channels: vae_config.latent_channels,
         downscale: vae_config.downscale(),
@@ -337,6 +338,15 @@ impl Model for Flux2 {
             None => decode(&latents)?,
         };
         vae::picture(&picture)
+    }
+
+    fn encode_picture(&self, picture: &FloatImage, size: Size) -> Result<Latents, DiffusionError> {
+        let picture = vae::tensor(picture, self.compute.device())?;
+        let latents = self.vae.encode(&picture)?.flatten_all()?.to_vec1::<f32>()?;
+        Ok(Latents {
+            shape: self.layout.shape(size),
+            values: self.layout.from_encoder(&latents, size)?,
+        })
     }
 }
 

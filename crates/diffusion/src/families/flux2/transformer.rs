@@ -7,6 +7,7 @@ use std::sync::Arc;
 use candle_core::{D, Tensor};
 use serde::Deserialize;
 
+use super::layout::{SCALE, SHIFT};
 use crate::device::Compute;
 use crate::error::DiffusionError;
 use crate::nets::{
@@ -15,11 +16,10 @@ use crate::nets::{
 };
 use crate::weights::Weights;
 
-/// Name of the last modulation in files that have its shift before its scale, as the original ones do.
-pub(super) const SHIFT_FIRST: &str = "norm_out.shift_first";
-
-/// More than any width, length or number of blocks; nothing computed from a configuration overflows below it.
+/// More than any width or length, and as many blocks as none has; nothing computed from a configuration overflows
+/// below it.
 const MOST: usize = 1 << 20;
+const MOST_BLOCKS: usize = 1 << 10;
 
 /// `transformer/config.json`.
 #[derive(Clone, Debug, Deserialize)]
@@ -46,7 +46,7 @@ impl TransformerConfig {
     }
 
     /// Width between the two layers of a feed-forward part, after gating.
-    fn hidden(&self) -> usize {
+    pub(crate) fn hidden(&self) -> usize {
         (self.width() as f64 * self.mlp_ratio) as usize
     }
 
@@ -61,15 +61,14 @@ impl TransformerConfig {
         }
         let numbers = [
             self.in_channels,
-            self.num_layers,
-            self.num_single_layers,
             self.attention_head_dim,
             self.num_attention_heads,
             self.joint_attention_dim,
             self.timestep_guidance_channels,
         ];
         let mut numbers = numbers.iter().chain(&self.axes_dims_rope);
-        if numbers.any(|number| *number > MOST) {
+        let blocks = self.num_layers.max(self.num_single_layers);
+        if numbers.any(|number| *number > MOST) || blocks > MOST_BLOCKS {
             return refuse("a number that no model has");
         }
         if self.width() == 0 || self.in_channels == 0 || self.timestep_guidance_channels < 2 {
@@ -102,8 +101,8 @@ pub(crate) struct Transformer {
     of_both: Linear,
     double: Blocks<Double>,
     single: Blocks<Single>,
-    last_modulation: Linear,
-    shift_first: bool,
+    last_shift: Linear,
+    last_scale: Linear,
     out: Linear,
     config: TransformerConfig,
     compute: Compute,
@@ -136,12 +135,6 @@ impl Transformer {
                 Single::new(&part.at("attn"), &config)
             }
         };
-        let shift_first = part.at(SHIFT_FIRST).has("weight");
-        let last = if shift_first {
-            SHIFT_FIRST
-        } else {
-            "norm_out.linear"
-        };
         Ok(Self {
             time: TimeEmbedding::new(
                 &part.at("time_guidance_embed.timestep_embedder"),
@@ -155,8 +148,8 @@ impl Transformer {
             of_both: linear("single_stream_modulation.linear", width, 3 * width)?,
             double: Blocks::new(config.num_layers, streamed, double)?,
             single: Blocks::new(config.num_single_layers, streamed, single)?,
-            last_modulation: linear(last, width, 2 * width)?,
-            shift_first,
+            last_shift: linear(SHIFT, width, width)?,
+            last_scale: linear(SCALE, width, width)?,
             out: linear("proj_out", width, config.in_channels)?,
             config,
             compute: compute.clone(),
@@ -203,12 +196,7 @@ impl Transformer {
             Ok(())
         })?;
         let image = both.narrow(1, words, tokens)?;
-        let [first, second] = pieces::<2>(&modulation(&self.last_modulation)?)?;
-        let (shift, scale) = if self.shift_first {
-            (first, second)
-        } else {
-            (second, first)
-        };
+        let (shift, scale) = (modulation(&self.last_shift)?, modulation(&self.last_scale)?);
         let image = modulate(&layer_norm(&image, epsilon)?, &shift, &scale)?;
         self.out.forward(&image)
     }

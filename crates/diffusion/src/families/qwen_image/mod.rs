@@ -292,6 +292,15 @@ impl Model for QwenImage {
         };
         vae::picture(&picture)
     }
+
+    fn encode_picture(&self, picture: &FloatImage, size: Size) -> Result<Latents, DiffusionError> {
+        let picture = vae::tensor(picture, self.compute.device())?;
+        let latents = self.vae.encode(&picture)?.flatten_all()?.to_vec1::<f32>()?;
+        Ok(Latents {
+            shape: self.layout.shape(size),
+            values: self.layout.from_encoder(&latents, size)?,
+        })
+    }
 }
 
 /// Newer exports keep the text part's numbers in a part of their own.

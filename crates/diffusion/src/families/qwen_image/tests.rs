@@ -19,6 +19,7 @@ const RUNS: [Run; 3] = [
         guidance: Some(1.0),
         steps: 3,
         seed: 7,
+        source: None,
     },
     Run {
         name: "wide",
@@ -28,6 +29,7 @@ const RUNS: [Run; 3] = [
         guidance: Some(4.0),
         steps: 3,
         seed: 8,
+        source: None,
     },
     Run {
         name: "strong",
@@ -37,6 +39,30 @@ const RUNS: [Run; 3] = [
         guidance: Some(7.5),
         steps: 3,
         seed: 9,
+        source: None,
+    },
+];
+
+const EDITS: [Run; 2] = [
+    Run {
+        name: "image",
+        prompt: PROMPTS[0],
+        negative: Some("blurry"),
+        size: (48, 64),
+        guidance: Some(3.0),
+        steps: 4,
+        seed: 11,
+        source: Some((0.6, false)),
+    },
+    Run {
+        name: "inpaint",
+        prompt: PROMPTS[0],
+        negative: Some("blurry"),
+        size: (48, 64),
+        guidance: Some(3.0),
+        steps: 4,
+        seed: 11,
+        source: Some((0.8, true)),
     },
 ];
 
@@ -97,6 +123,10 @@ pub(crate) fn rows() -> Vec<Row> {
     ];
     let pipeline = open(folder.path());
     rows.push(largest(RUNS.iter().map(|run| run.row(&fixture, &pipeline))));
+    rows.push(Row {
+        part: "from a picture, with and without a mask",
+        ..largest(EDITS.iter().map(|run| run.row(&fixture, &pipeline)))
+    });
     rows
 }
 

@@ -6,12 +6,13 @@ use candle_core::{DType, Tensor};
 
 use crate::device::{Compute, Precision};
 use crate::error::DiffusionError;
-use crate::families::{Costs, Opening, Parts};
+use crate::families::{Costs, Opening, Parts, names};
 use crate::family::{
     Family, GuidanceKind, LatentLayout, PredictionKind, TextTemplate, TimeConvention,
 };
 use crate::image::FloatImage;
 use crate::info::{ModelInfo, SizeRule};
+use crate::lora::Fused;
 use crate::model::{Branch, EncodeRequest, Latents, Model};
 use crate::nets::Part;
 use crate::pipeline::Pipeline;
@@ -80,9 +81,10 @@ pub(super) fn describe<'a>(parts: &'a Parts<'a>) -> Result<Opening<'a>, Diffusio
     let mut transformer = parts.weights("transformer", options.transformer.as_deref())?;
     let text = parts.weights("text_encoder", options.text_encoder.as_deref())?;
     let mut vae = parts.weights("vae", None)?;
-    plain(&mut transformer.weights, &config)?;
+    let layers = layers(&config);
+    plain(&mut transformer.weights, &layers)?;
     KlVae::rename(&mut vae.weights)?;
-    let adapters = parts.adapt(&mut transformer.weights)?;
+    let adapters = parts.adapt_as(&mut transformer.weights, &layers)?;
     // The sampler keeps latents as the auto-encoder does; the transformer makes its own tokens of them.
     let layout = LatentLayout {
         channels: vae_config.latent_channels,
@@ -299,44 +301,71 @@ impl Model for ZImage {
         };
         vae::picture(&picture)
     }
-}
 
-/// Gives the tensors of the original files, whose names most single files keep, the names of diffusers.
-fn plain(weights: &mut Weights, config: &TransformerConfig) -> Result<(), DiffusionError> {
-    weights.rename(plain_name)?;
-    let names = weights.tensors().map(|tensor| tensor.name);
-    let fused = names.filter_map(|name| name.strip_suffix("attention.qkv.weight"));
-    let fused: Vec<String> = fused.map(str::to_owned).collect();
-    for block in fused {
-        let parts = ["to_q", "to_k", "to_v"]
-            .map(|name| (format!("{block}attention.{name}.weight"), config.dim));
-        weights.split_rows(&format!("{block}attention.qkv.weight"), &parts)?;
+    fn encode_picture(&self, picture: &FloatImage, size: Size) -> Result<Latents, DiffusionError> {
+        let picture = vae::tensor(picture, self.compute.device())?;
+        let latents = self.vae.encode(&picture)?.flatten_all()?.to_vec1::<f32>()?;
+        Ok(Latents {
+            shape: self.layout.shape(size),
+            values: self.layout.from_encoder(&latents, size)?,
+        })
     }
-    Ok(())
 }
 
-fn plain_name(name: &str) -> Option<String> {
-    const FRONTS: [(&str, &str); 2] = [
-        ("x_embedder.", "all_x_embedder.2-1."),
-        ("final_layer.", "all_final_layer.2-1."),
+/// Every layer that has another name in the original files, whose names most single files keep; they have queries, keys
+/// and values in one.
+fn layers(config: &TransformerConfig) -> Vec<Fused> {
+    let one = |name: &str, ours: &str, rows: usize| Fused {
+        name: name.to_owned(),
+        parts: vec![(ours.to_owned(), rows)],
+    };
+    let modulation = "adaLN_modulation.1";
+    let mut layers = vec![
+        one("x_embedder", "all_x_embedder.2-1", config.dim),
+        one(
+            "final_layer.linear",
+            "all_final_layer.2-1.linear",
+            config.patch_values(),
+        ),
+        one(
+            &format!("final_layer.{modulation}"),
+            &format!("all_final_layer.2-1.{modulation}"),
+            config.dim,
+        ),
     ];
-    const LAYERS: [(&str, &str); 3] = [
-        (".attention.out.", ".attention.to_out.0."),
+    for (kind, count) in config.blocks() {
+        for index in 0..count {
+            let attention = format!("{kind}.{index}.attention");
+            let part = |name| (format!("{attention}.{name}"), config.dim);
+            layers.push(Fused {
+                name: format!("{attention}.qkv"),
+                parts: ["to_q", "to_k", "to_v"].map(part).to_vec(),
+            });
+            layers.push(Fused {
+                name: format!("{attention}.out"),
+                parts: vec![part("to_out.0")],
+            });
+        }
+    }
+    layers
+}
+
+/// Gives the tensors of a file of either kind the names of diffusers.
+fn plain(weights: &mut Weights, layers: &[Fused]) -> Result<(), DiffusionError> {
+    const NORMS: [(&str, &str); 2] = [
         (".attention.q_norm.", ".attention.norm_q."),
         (".attention.k_norm.", ".attention.norm_k."),
     ];
-    let name = name.strip_prefix("model.diffusion_model.").unwrap_or(name);
-    // The second belongs to a layer that was never used.
-    if matches!(name, "scaled_fp8" | "norm_final.weight") {
-        return None;
-    }
-    for (old, new) in FRONTS {
-        if let Some(rest) = name.strip_prefix(old) {
-            return Some(format!("{new}{rest}"));
+    weights.rename(|name| {
+        let name = name.strip_prefix("model.diffusion_model.").unwrap_or(name);
+        // The second belongs to a layer that was never used.
+        if matches!(name, "scaled_fp8" | "norm_final.weight") {
+            return None;
         }
-    }
-    let renamed = LAYERS.iter().find(|(old, _)| name.contains(old));
-    Some(renamed.map_or_else(|| name.to_owned(), |(old, new)| name.replacen(old, new, 1)))
+        let renamed = NORMS.iter().find(|(old, _)| name.contains(old));
+        Some(renamed.map_or_else(|| name.to_owned(), |(old, new)| name.replacen(old, new, 1)))
+    })?;
+    names::unify(weights, layers)
 }
 
 #[cfg(test)]

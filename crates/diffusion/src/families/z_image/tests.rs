@@ -2,7 +2,8 @@
 
 use super::*;
 use crate::families::OpenOptions;
-use crate::families::reference::{Fixture, Row, Run, generate, largest, open, parts, row, weight};
+use crate::families::reference::model_folder::weight;
+use crate::families::reference::{Fixture, Row, Run, generate, largest, open, parts, row};
 use crate::lora::LoraFile;
 use crate::request::{GenerateRequest, Seed};
 
@@ -21,6 +22,7 @@ const RUNS: [Run; 3] = [
         guidance: None,
         steps: 3,
         seed: 7,
+        source: None,
     },
     Run {
         name: "wide",
@@ -30,6 +32,7 @@ const RUNS: [Run; 3] = [
         guidance: Some(4.0),
         steps: 3,
         seed: 8,
+        source: None,
     },
     Run {
         name: "strong",
@@ -39,6 +42,30 @@ const RUNS: [Run; 3] = [
         guidance: Some(7.5),
         steps: 3,
         seed: 9,
+        source: None,
+    },
+];
+
+const EDITS: [Run; 2] = [
+    Run {
+        name: "image",
+        prompt: PROMPTS[0],
+        negative: Some("blurry"),
+        size: (32, 48),
+        guidance: Some(3.0),
+        steps: 4,
+        seed: 11,
+        source: Some((0.6, false)),
+    },
+    Run {
+        name: "inpaint",
+        prompt: PROMPTS[0],
+        negative: Some("blurry"),
+        size: (32, 48),
+        guidance: Some(3.0),
+        steps: 4,
+        seed: 11,
+        source: Some((0.8, true)),
     },
 ];
 
@@ -90,6 +117,10 @@ pub(crate) fn rows() -> Vec<Row> {
     ];
     let pipeline = open(folder.path());
     rows.push(largest(RUNS.iter().map(|run| run.row(&fixture, &pipeline))));
+    rows.push(Row {
+        part: "from a picture, with and without a mask",
+        ..largest(EDITS.iter().map(|run| run.row(&fixture, &pipeline)))
+    });
     rows
 }
 
@@ -255,7 +286,11 @@ fn a_low_rank_change_is_one_of_the_weight() {
     let mut tensors = candle_core::safetensors::load(&file, &candle_core::Device::Cpu).unwrap();
     let name = format!("{layer}.weight");
     let (outputs, inputs) = tensors[&name].dims2().unwrap();
-    let (up, down) = (weight("up", &[outputs, 2]), weight("down", &[2, inputs]));
+    let factor = |name: &str, shape: &[usize]| {
+        let values = weight(name, shape);
+        Tensor::from_vec(values, shape, &candle_core::Device::Cpu).unwrap()
+    };
+    let (up, down) = (factor("up", &[outputs, 2]), factor("down", &[2, inputs]));
     let lora = folder.path().join("lora.safetensors");
     let pair = [
         (format!("transformer.{layer}.lora_B.weight"), up.clone()),

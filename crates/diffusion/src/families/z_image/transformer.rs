@@ -21,12 +21,18 @@ const HEAD_EPSILON: f64 = 1e-5;
 const LAST_EPSILON: f64 = 1e-6;
 /// Words and picture are filled up with a learnt token to a multiple of this, and those tokens are looked at.
 const MULTIPLE: usize = 32;
+/// Names of the lists of blocks.
+const OF_WORDS: &str = "context_refiner";
+const OF_IMAGE: &str = "noise_refiner";
+const JOINT: &str = "layers";
 /// Sines and cosines of time, and the widths after them.
 const WAVE: usize = 256;
 const TIME_BETWEEN: usize = 1024;
 const MOST_TIME_WIDTH: usize = 256;
-/// More than any width, length or number of blocks; nothing computed from a configuration overflows below it.
+/// More than any width or length, and as many blocks as none has; nothing computed from a configuration overflows
+/// below it.
 const MOST: usize = 1 << 20;
+const MOST_BLOCKS: usize = 1 << 10;
 
 /// `transformer/config.json`.
 #[derive(Clone, Debug, Deserialize)]
@@ -57,15 +63,12 @@ impl TransformerConfig {
         if !patches.any(|patch| patch == (&PATCH, &1)) {
             return refuse("no patches of 2 x 2 latents of a single picture");
         }
-        let numbers = [
-            self.in_channels,
-            self.dim,
-            self.n_layers,
-            self.n_refiner_layers,
-            self.cap_feat_dim,
-        ];
+        let numbers = [self.in_channels, self.dim, self.cap_feat_dim];
         let axes = self.axes_dims.iter().chain(&self.axes_lens);
-        if numbers.iter().chain(axes).any(|number| *number > MOST) {
+        let blocks = self.blocks();
+        if numbers.iter().chain(axes).any(|number| *number > MOST)
+            || blocks.iter().any(|(_, count)| *count > MOST_BLOCKS)
+        {
             return refuse("a number that no model has");
         }
         if self.n_heads == 0
@@ -95,8 +98,17 @@ impl TransformerConfig {
         (self.dim as f64 / 3.0 * 8.0) as usize
     }
 
+    /// Names of the lists of blocks and how many each has.
+    pub(crate) fn blocks(&self) -> [(&'static str, usize); 3] {
+        [
+            (OF_WORDS, self.n_refiner_layers),
+            (OF_IMAGE, self.n_refiner_layers),
+            (JOINT, self.n_layers),
+        ]
+    }
+
     /// Values of a token of the picture.
-    fn patch_values(&self) -> usize {
+    pub(crate) fn patch_values(&self) -> usize {
         PATCH * PATCH * self.in_channels
     }
 }
@@ -159,9 +171,9 @@ impl Transformer {
             words_filler: part.tensor("cap_pad_token", &[1, width])?,
             image_in: Linear::new(&input, config.patch_values(), width, true)?,
             image_filler: part.tensor("x_pad_token", &[1, width])?,
-            of_words: blocks("context_refiner", config.n_refiner_layers, false)?,
-            of_image: blocks("noise_refiner", config.n_refiner_layers, true)?,
-            joint: blocks("layers", config.n_layers, true)?,
+            of_words: blocks(OF_WORDS, config.n_refiner_layers, false)?,
+            of_image: blocks(OF_IMAGE, config.n_refiner_layers, true)?,
+            joint: blocks(JOINT, config.n_layers, true)?,
             last_modulation: Linear::new(
                 &output.at("adaLN_modulation.1"),
                 config.time_width(),

@@ -4,16 +4,22 @@ import json
 import pathlib
 import tempfile
 
+import numpy
 import torch
 from diffusers import (
     AutoencoderKLQwenImage,
     FlowMatchEulerDiscreteScheduler,
+    QwenImageImg2ImgPipeline,
+    QwenImageInpaintPipeline,
     QwenImagePipeline,
     QwenImageTransformer2DModel,
 )
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+from diffusers.pipelines.qwenimage import pipeline_qwenimage_img2img, pipeline_qwenimage_inpaint
+from PIL import Image
 from transformers import Qwen2_5_VLConfig, Qwen2_5_VLForConditionalGeneration, Qwen2Tokenizer
 
-from common import Fixture, byte_tokens, inputs, noise, picture
+from common import Fixture, byte_tokens, hashed, inputs, noise, picture
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 PROMPTS = ["a red fox in the snow", "Ein Fuchs, zwei Äpfel \u2014 \u72d0\u72f8!", "x"]
@@ -101,7 +107,33 @@ def main():
                        width=width, num_inference_steps=3, latents=start)
         fixture.put(f"run.{name}.latents", pipeline(**options, output_type="latent").images[0])
         fixture.put(f"run.{name}.picture", picture(pipeline(**options, output_type="np").images[0]))
+
+    edit(fixture, pipeline)
     fixture.write()
+
+
+def edit(fixture, pipeline):
+    """From a picture, as a whole and where a mask says. The encoder's mean is taken, not a sample."""
+    DiagonalGaussianDistribution.sample = lambda self, generator=None: self.mean
+    width, height = 48, 64
+    pixels = ((hashed("source", width * height * 3) + 1) * 127.5).astype("uint8").reshape(height, width, 3)
+    mask = numpy.zeros((height, width), dtype="uint8")
+    mask[16:48, 8:32] = 255
+    fixture.put("source", torch.from_numpy(pixels.astype("int64")))
+    fixture.put("mask", torch.from_numpy(mask.astype("int64")))
+    packed = noise(11, 1, (height // 16) * (width // 16), 64)
+    drawn = pipeline._unpack_latents(packed, height, width, pipeline.vae_scale_factor).transpose(1, 2)
+    options = dict(prompt=PROMPTS[0], negative_prompt="blurry", true_cfg_scale=3.0, height=height, width=width,
+                   num_inference_steps=4, output_type="np", image=Image.fromarray(pixels))
+    for name, module, extra in [
+        ("image", pipeline_qwenimage_img2img, dict(strength=0.6)),
+        ("inpaint", pipeline_qwenimage_inpaint, dict(strength=0.8, mask_image=Image.fromarray(mask))),
+    ]:
+        module.randn_tensor = lambda shape, **_: drawn.reshape(shape)
+        kind = QwenImageImg2ImgPipeline if name == "image" else QwenImageInpaintPipeline
+        run = kind(**pipeline.components)
+        run.set_progress_bar_config(disable=True)
+        fixture.put(f"run.{name}.picture", picture(run(**options, **extra).images[0]))
 
 
 main()

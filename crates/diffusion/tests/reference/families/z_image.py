@@ -4,11 +4,22 @@ import json
 import pathlib
 import tempfile
 
+import numpy
 import torch
-from diffusers import AutoencoderKL, FlowMatchEulerDiscreteScheduler, ZImagePipeline, ZImageTransformer2DModel
+from diffusers import (
+    AutoencoderKL,
+    FlowMatchEulerDiscreteScheduler,
+    ZImageImg2ImgPipeline,
+    ZImageInpaintPipeline,
+    ZImagePipeline,
+    ZImageTransformer2DModel,
+)
+from diffusers.models.autoencoders.vae import DiagonalGaussianDistribution
+from diffusers.pipelines.z_image import pipeline_z_image_img2img, pipeline_z_image_inpaint
+from PIL import Image
 from transformers import Qwen2Tokenizer, Qwen3Config, Qwen3Model
 
-from common import Fixture, byte_tokens, inputs, noise, picture
+from common import Fixture, byte_tokens, hashed, inputs, noise, picture
 
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 # Added to Qwen3's vocabulary like the special ones, but ordinary text.
@@ -92,7 +103,31 @@ def main():
         options = dict(prompt=PROMPTS[index % 2], negative_prompt=negative, guidance_scale=scale, height=height,
                        width=width, num_inference_steps=3, latents=start)
         fixture.put(f"run.{name}.picture", picture(pipeline(**options, output_type="np").images[0]))
+    edit(fixture, pipeline)
     fixture.write()
+
+
+def edit(fixture, pipeline):
+    """From a picture, as a whole and where a mask says. The encoder's mean is taken, not a sample."""
+    DiagonalGaussianDistribution.sample = lambda self, generator=None: self.mean
+    width, height = 32, 48
+    pixels = ((hashed("source", width * height * 3) + 1) * 127.5).astype("uint8").reshape(height, width, 3)
+    mask = numpy.zeros((height, width), dtype="uint8")
+    mask[16:32, 8:24] = 255
+    fixture.put("source", torch.from_numpy(pixels.astype("int64")))
+    fixture.put("mask", torch.from_numpy(mask.astype("int64")))
+    drawn = noise(11, 1, 16, height // 8, width // 8)
+    options = dict(prompt=PROMPTS[0], negative_prompt="blurry", guidance_scale=2.0, height=height, width=width,
+                   num_inference_steps=4, output_type="np", image=Image.fromarray(pixels))
+    for name, module, kind, extra in [
+        ("image", pipeline_z_image_img2img, ZImageImg2ImgPipeline, dict(strength=0.6)),
+        ("inpaint", pipeline_z_image_inpaint, ZImageInpaintPipeline,
+         dict(strength=0.8, mask_image=Image.fromarray(mask))),
+    ]:
+        module.randn_tensor = lambda shape, **_: drawn.reshape(shape)
+        run = kind(**pipeline.components)
+        run.set_progress_bar_config(disable=True)
+        fixture.put(f"run.{name}.picture", picture(run(**options, **extra).images[0]))
 
 
 main()

@@ -1,0 +1,428 @@
+//! Models of one's own: a tiny one in the layout of diffusers, what stands in for its parts, what is recorded of it.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use serde_json::{Value, json};
+
+use crate::hub_server::{HubServer, Trouble};
+use crate::model_folder;
+use crate::support::{Bench, Ended};
+
+const PROMPT: &str = "a red fox in the snow";
+const QUICK: [&str; 6] = ["--steps", "2", "--seed", "7", "--size", "512x512"];
+
+/// A bench with a model in the folder `tiny`.
+fn bench() -> (Bench, Value) {
+    let bench = Bench::new();
+    let text = model_folder::text(&fixtures(), "qwen_image");
+    model_folder::write(&text, &bench.path("tiny"), 0.3);
+    let card = "---\nlicense: apache-2.0\n---\n# A tiny model\n";
+    fs::write(bench.path("tiny/README.md"), card).unwrap();
+    (bench, text)
+}
+
+fn fixtures() -> std::path::PathBuf {
+    model_folder::fixtures(env!("CARGO_MANIFEST_DIR"))
+}
+
+/// Low-rank changes of one layer, in the names that ComfyUI's trainers write.
+fn lora(path: &Path, layer: &str, rows: usize, columns: usize) {
+    let mut tensors = BTreeMap::new();
+    let mut put = |end: &str, shape: Vec<usize>| {
+        let name = format!("diffusion_model.{layer}.{end}");
+        let values = model_folder::weight(&name, &shape);
+        tensors.insert(name, (shape, values));
+    };
+    put("lora_down.weight", vec![4, columns]);
+    put("lora_up.weight", vec![rows, 4]);
+    tensors.insert(
+        format!("diffusion_model.{layer}.alpha"),
+        (vec![], vec![8.0]),
+    );
+    fs::write(path, model_folder::safetensors(&tensors)).unwrap();
+}
+
+/// Makes a picture and returns what ledger and manifest tell of its generation.
+fn made(bench: &Bench, name: &str, options: &[&str]) -> Value {
+    let arguments = [
+        &["generate", PROMPT, "--model", "tiny", "-o", name],
+        &QUICK[..],
+        options,
+    ]
+    .concat();
+    bench.run(&arguments).code(0).says("by tiny");
+    let report = bench
+        .run(&["verify", "--json", name])
+        .code(0)
+        .json()
+        .remove(0);
+    assert_eq!(report["verdict"]["rule"], "issued-and-unchanged");
+    let of_ledger = report["evidence"]["ledger"]["generation"].clone();
+    let of_manifest = &report["evidence"]["manifest"]["generation"];
+    for fact in [
+        "weights", "license", "built_in", "seeds", "steps", "sampler",
+    ] {
+        assert_eq!(of_manifest[fact], of_ledger[fact], "{fact}");
+    }
+    of_ledger
+}
+
+fn files(generation: &Value) -> Vec<&str> {
+    let files = generation["weights"].as_array().unwrap().iter();
+    files.map(|file| file["file"].as_str().unwrap()).collect()
+}
+
+#[test]
+fn a_model_folder_makes_pictures_whose_record_names_what_ran() {
+    let (bench, text) = bench();
+    let plain = made(&bench, "plain.png", &[]);
+    assert_eq!(
+        (&plain["license"], &plain["built_in"]),
+        (&json!("Apache-2.0"), &json!(false))
+    );
+    assert_eq!(plain["guidance"], 4.0);
+    assert_eq!(
+        files(&plain),
+        [
+            "transformer/diffusion_pytorch_model-00001-of-00002.safetensors",
+            "transformer/diffusion_pytorch_model-00002-of-00002.safetensors",
+            "text_encoder/model.safetensors",
+            "vae/diffusion_pytorch_model.safetensors",
+        ]
+    );
+    fs::write(
+        bench.path("tiny.gguf"),
+        model_folder::gguf(&text, "transformer", "qwen_image"),
+    )
+    .unwrap();
+    let quantised = made(&bench, "gguf.png", &["--transformer", "tiny.gguf"]);
+    assert_eq!(files(&quantised)[0], "transformer/tiny.gguf");
+    assert_eq!(files(&quantised)[1..], files(&plain)[2..]);
+
+    lora(
+        &bench.path("style.safetensors"),
+        "transformer_blocks.0.attn.to_q",
+        256,
+        256,
+    );
+    let changed = made(
+        &bench,
+        "lora.png",
+        &["--lora", "style.safetensors:0.5", "--memory", "streamed"],
+    );
+    assert_eq!(files(&changed)[4], "lora/style.safetensors x 0.5");
+
+    let pixels = |name: &str| fs::read(bench.path(name)).unwrap();
+    assert_ne!(pixels("plain.png"), pixels("lora.png"));
+    let info = bench
+        .run(&[
+            "models",
+            "info",
+            "tiny",
+            "--json",
+            "--lora",
+            "style.safetensors:0.5",
+        ])
+        .code(0)
+        .json()
+        .remove(0);
+    assert_eq!(info["family"], "qwen-image");
+    assert_eq!(info["adapters"][0]["layers"], 1);
+    assert!(
+        info["memory"]["streamed"]["peak"].as_u64() < info["memory"]["resident"]["peak"].as_u64()
+    );
+    bench
+        .run(&["models", "info", "tiny", "--size", "1328x1328"])
+        .code(0)
+        .says("licence Apache-2.0")
+        .says("at the peak");
+}
+
+#[test]
+fn what_cannot_be_opened_is_told_and_leaves_nothing() {
+    let (bench, _) = bench();
+    let refused = |options: &[&str], says: &str| {
+        let arguments = [&["generate", PROMPT, "-o", "x.png"], options].concat();
+        bench.run(&arguments).code(2).says(says);
+        assert!(!bench.path("x.png").exists());
+    };
+    refused(&["--model", "absent"], "colophon models pull");
+    refused(&["--model", "tiny/model_index.json"], "is no folder");
+    refused(&["--transformer", "x.gguf"], "name one by --model");
+    refused(&["--model", "tiny", "--size", "100x100"], "multiples of 16");
+    refused(
+        &["--model", "tiny", "--transformer", "absent.gguf"],
+        "opening the weights",
+    );
+    lora(&bench.path("other.safetensors"), "blocks.7.attn", 8, 8);
+    refused(
+        &["--model", "tiny", "--lora", "other.safetensors"],
+        "made for another model",
+    );
+    lora(
+        &bench.path("wide.safetensors"),
+        "transformer_blocks.0.attn.to_q",
+        256,
+        128,
+    );
+    refused(
+        &["--model", "tiny", "--lora", "wide.safetensors"],
+        "256 x 256",
+    );
+    refused(
+        &["--model", "tiny", "--lora", "wide.safetensors:99"],
+        "factor 99",
+    );
+
+    let shard = bench.path("tiny/transformer/diffusion_pytorch_model-00002-of-00002.safetensors");
+    let whole = fs::read(&shard).unwrap();
+    fs::write(&shard, &whole[..whole.len() - 9]).unwrap();
+    refused(&["--model", "tiny"], "cut short");
+    let mut nan = whole.clone();
+    let end = nan.len();
+    nan[end - 4..].copy_from_slice(&f32::NAN.to_le_bytes());
+    fs::write(&shard, nan).unwrap();
+    refused(&["--model", "tiny"], "NaN");
+    fs::remove_file(&shard).unwrap();
+    refused(&["--model", "tiny"], "opening the weights");
+    fs::write(
+        bench.path("tiny/model_index.json"),
+        r#"{"_class_name": "OtherPipeline"}"#,
+    )
+    .unwrap();
+    refused(&["--model", "tiny"], "QwenImagePipeline");
+    fs::write(bench.path("tiny/model_index.json"), "{").unwrap();
+    refused(&["--model", "tiny"], "model_index.json");
+}
+
+const REPOSITORY: &str = "someone/Tiny-Model";
+
+/// A hub with the tiny model, and files beside it that nobody needs.
+fn hub(trouble: Trouble) -> (Bench, HubServer) {
+    let (bench, _) = bench();
+    let mut files = BTreeMap::new();
+    collect(&bench.path("tiny"), "", &mut files);
+    files.insert("unet/diffusion_pytorch_model.bin".to_owned(), vec![0; 9]);
+    files.insert(
+        "vae/diffusion_pytorch_model.fp16.safetensors".to_owned(),
+        vec![0; 9],
+    );
+    (bench, HubServer::start(REPOSITORY, files, trouble))
+}
+
+fn collect(folder: &Path, place: &str, files: &mut BTreeMap<String, Vec<u8>>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        if path.is_dir() {
+            collect(&path, &format!("{place}{name}/"), files);
+        } else {
+            files.insert(format!("{place}{name}"), fs::read(&path).unwrap());
+        }
+    }
+}
+
+fn pull(bench: &Bench, hub: &HubServer, options: &[&str]) -> Ended {
+    bench.run(
+        &[
+            &["models", "pull", REPOSITORY, "--hub", &hub.url()],
+            options,
+        ]
+        .concat(),
+    )
+}
+
+#[test]
+fn a_model_is_pulled_pinned_checked_used_and_removed() {
+    let (bench, hub) = hub(Trouble::default());
+    pull(&bench, &hub, &[])
+        .code(0)
+        .says("licence: apache-2.0")
+        .says("--model tiny-model");
+    let listed = bench
+        .run(&["models", "list", "--json"])
+        .code(0)
+        .json()
+        .remove(0);
+    assert_eq!(
+        (&listed["name"], &listed["files"]),
+        (&json!("tiny-model"), &json!(14))
+    );
+    assert_eq!(listed["revision"].as_str().unwrap().len(), 40);
+    bench
+        .run(&["models", "verify", "tiny-model"])
+        .code(0)
+        .says("all as pulled");
+    let arguments = [
+        &["generate", PROMPT, "--model", "tiny-model", "-o", "a.png"],
+        &QUICK[..],
+    ]
+    .concat();
+    bench.run(&arguments).code(0);
+    pull(&bench, &hub, &[]).code(2).says("there already");
+
+    let file = bench.path("home/models/tiny-model/vae/config.json");
+    fs::write(&file, "{}").unwrap();
+    fs::remove_file(bench.path("home/models/tiny-model/tokenizer/tokenizer.json")).unwrap();
+    bench
+        .run(&["models", "verify", "tiny-model"])
+        .code(1)
+        .says("vae/config.json: changed")
+        .says("tokenizer.json: missing");
+    bench.run(&["models", "remove", "tiny-model"]).code(0);
+    assert!(bench.names("home/models").is_empty());
+    bench
+        .run(&["models", "remove", "tiny-model"])
+        .code(2)
+        .says("no pulled model");
+}
+
+#[test]
+fn a_pull_that_broke_off_is_gone_on_with() {
+    for no_ranges in [false, true] {
+        let cut_off = Some((".index.json".to_owned(), 100));
+        let (bench, hub) = hub(Trouble {
+            cut_off,
+            ..Trouble::default()
+        });
+        pull(&bench, &hub, &[])
+            .code(2)
+            .says("run the command again to go on");
+        let large = "vae/diffusion_pytorch_model.safetensors";
+        hub.set(Trouble {
+            cut_off: Some((large.to_owned(), 70_000)),
+            no_ranges,
+            ..Trouble::default()
+        });
+        pull(&bench, &hub, &[]).code(2);
+        bench
+            .run(&["models", "list"])
+            .code(0)
+            .says("tiny-model: not complete");
+        assert!(!bench.path("home/models/tiny-model").exists());
+        let before = hub.asked().len();
+        hub.set(Trouble {
+            no_ranges,
+            ..Trouble::default()
+        });
+        pull(&bench, &hub, &[]).code(0);
+        let asked = hub.asked()[before..].to_vec();
+        assert!(
+            asked
+                .iter()
+                .any(|line| line == &format!("/large/{large} from 70000")),
+            "{asked:?}"
+        );
+        assert!(
+            !asked.iter().any(|line| line.contains("transformer/")),
+            "{asked:?}"
+        );
+        bench.run(&["models", "verify", "tiny-model"]).code(0);
+    }
+}
+
+#[test]
+fn a_hub_that_errs_or_lies_is_not_believed() {
+    let large = "vae/diffusion_pytorch_model.safetensors".to_owned();
+    let (bench, hub) = hub(Trouble {
+        swapped: Some(large),
+        ..Trouble::default()
+    });
+    pull(&bench, &hub, &[])
+        .code(2)
+        .says("is not what the hub announced");
+    let refused = |trouble: Trouble, says: &str| {
+        hub.set(trouble);
+        pull(&bench, &hub, &["--name", "other"]).code(2).says(says);
+        assert!(!bench.path("home/models/other").exists());
+    };
+    refused(
+        Trouble {
+            status: Some(401),
+            ..Trouble::default()
+        },
+        "access token",
+    );
+    refused(
+        Trouble {
+            status: Some(404),
+            ..Trouble::default()
+        },
+        "does not know",
+    );
+    refused(
+        Trouble {
+            status: Some(500),
+            ..Trouble::default()
+        },
+        "status 500",
+    );
+    refused(
+        Trouble {
+            listed: Some("../../evil".to_owned()),
+            ..Trouble::default()
+        },
+        "outside of the model",
+    );
+    let license = Some("flux-1-dev-non-commercial-license".to_owned());
+    refused(
+        Trouble {
+            license,
+            ..Trouble::default()
+        },
+        "--accept-license",
+    );
+    bench
+        .run(&["models", "pull", REPOSITORY, "--hub", "http://127.0.0.1:9"])
+        .code(2)
+        .says("copy the model's folder here");
+    bench
+        .run(&["models", "pull", "nonsense", "--hub", &hub.url()])
+        .code(2)
+        .says("OWNER/NAME");
+}
+
+#[test]
+fn a_picture_from_a_picture_names_its_parent_and_keeps_what_the_mask_keeps() {
+    let (bench, _) = bench();
+    let (width, height) = (523, 517);
+    bench.put("photo.png", &png(&scene(3, width, height)));
+    let white = |x: u32, y: u32| if (100..300).contains(&x) && (150..350).contains(&y) { 255 } else { 0 };
+    let mask = (0..height).flat_map(|y| (0..width).flat_map(move |x| [white(x, y); 3])).collect();
+    let mask = Picture::new(width, height, Channels::Rgb, Samples::U8(mask)).unwrap();
+    bench.put("mask.png", &png(&mask));
+    let edit = ["generate", PROMPT, "--model", "tiny", "--image", "photo.png", "--mask", "mask.png"];
+    let arguments = [&edit[..], &["--image-strength", "0.5", "--steps", "4", "--seed", "7", "-o", "new.png"]].concat();
+    bench.run(&arguments).code(0).says("is cut to 512x512");
+    let report = bench.run(&["verify", "--json", "new.png"]).code(0).json().remove(0);
+    assert_eq!(report["verdict"]["rule"], "issued-and-unchanged");
+    let manifest = &report["evidence"]["manifest"];
+    assert_eq!(manifest["generation"]["sampler"], "euler, image strength 0.5");
+    let parent = &manifest["ingredients"][0];
+    assert_eq!(parent["relationship"], "parentOf");
+    let text = manifest.to_string();
+    assert!(text.contains("compositeWithTrainedAlgorithmicMedia"), "{text}");
+
+    // Outside the mask nothing but the watermark has changed; inside all has.
+    let load = |name: &str| decode(&fs::read(bench.path(name)).unwrap(), &Limits::default()).unwrap();
+    let old = load("photo.png").crop(5, 2, 512, 512).unwrap();
+    let new = load("new.png");
+    let psnr = |x: u32, y: u32, width: u32, height: u32| {
+        let old = old.crop(x, y, width, height).unwrap();
+        old.psnr(&new.crop(x, y, width, height).unwrap()).unwrap()
+    };
+    assert!(psnr(320, 0, 192, 512) > 40.0 && psnr(0, 0, 512, 140) > 40.0);
+    assert!(psnr(110, 160, 180, 180) < 30.0);
+
+    let refused = |options: &[&str], says: &str| {
+        bench.run(&[&["generate", PROMPT, "-o", "x.png"], options].concat()).code(2).says(says);
+    };
+    refused(&["--image", "photo.png"], "picture to start from");
+    refused(&["--model", "tiny", "--image", "photo.png", "--size", "256x256"], "leave --size out");
+    refused(&["--model", "tiny", "--image", "photo.png", "--image-strength", "0"], "strength 0");
+    bench.put("small.png", &png(&scene(3, 64, 64)));
+    refused(&["--model", "tiny", "--image", "photo.png", "--mask", "small.png"], "of one size");
+    refused(&["--model", "tiny", "--image", "tiny/model_index.json"], "tiny/model_index.json");
+}
