@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
+use colophon_imaging::{Channels, Limits, Picture, Samples, decode};
 use serde_json::{Value, json};
 
 use crate::hub_server::{HubServer, Trouble};
 use crate::model_folder;
-use crate::support::{Bench, Ended};
+use crate::support::{Bench, Ended, png, scene};
 
 const PROMPT: &str = "a red fox in the snow";
 const QUICK: [&str; 6] = ["--steps", "2", "--seed", "7", "--size", "512x512"];
@@ -152,6 +153,7 @@ fn what_cannot_be_opened_is_told_and_leaves_nothing() {
     refused(&["--model", "tiny/model_index.json"], "is no folder");
     refused(&["--transformer", "x.gguf"], "name one by --model");
     refused(&["--model", "tiny", "--size", "100x100"], "multiples of 16");
+    refused(&["--model", "tiny", "--shift", "0"], "above 0");
     refused(
         &["--model", "tiny", "--transformer", "absent.gguf"],
         "opening the weights",
@@ -388,25 +390,66 @@ fn a_hub_that_errs_or_lies_is_not_believed() {
 fn a_picture_from_a_picture_names_its_parent_and_keeps_what_the_mask_keeps() {
     let (bench, _) = bench();
     let (width, height) = (523, 517);
-    bench.put("photo.png", &png(&scene(3, width, height)));
-    let white = |x: u32, y: u32| if (100..300).contains(&x) && (150..350).contains(&y) { 255 } else { 0 };
-    let mask = (0..height).flat_map(|y| (0..width).flat_map(move |x| [white(x, y); 3])).collect();
+    bench.write("photo.png", &png(&scene(3, width, height)));
+    let white = |x: u32, y: u32| {
+        if (100..300).contains(&x) && (150..350).contains(&y) {
+            255
+        } else {
+            0
+        }
+    };
+    let mask = (0..height)
+        .flat_map(|y| (0..width).flat_map(move |x| [white(x, y); 3]))
+        .collect();
     let mask = Picture::new(width, height, Channels::Rgb, Samples::U8(mask)).unwrap();
-    bench.put("mask.png", &png(&mask));
-    let edit = ["generate", PROMPT, "--model", "tiny", "--image", "photo.png", "--mask", "mask.png"];
-    let arguments = [&edit[..], &["--image-strength", "0.5", "--steps", "4", "--seed", "7", "-o", "new.png"]].concat();
+    bench.write("mask.png", &png(&mask));
+    let edit = [
+        "generate",
+        PROMPT,
+        "--model",
+        "tiny",
+        "--image",
+        "photo.png",
+        "--mask",
+        "mask.png",
+    ];
+    let arguments = [
+        &edit[..],
+        &[
+            "--image-strength",
+            "0.5",
+            "--steps",
+            "4",
+            "--seed",
+            "7",
+            "-o",
+            "new.png",
+        ],
+    ]
+    .concat();
     bench.run(&arguments).code(0).says("is cut to 512x512");
-    let report = bench.run(&["verify", "--json", "new.png"]).code(0).json().remove(0);
+    let report = bench
+        .run(&["verify", "--json", "new.png"])
+        .code(0)
+        .json()
+        .remove(0);
     assert_eq!(report["verdict"]["rule"], "issued-and-unchanged");
     let manifest = &report["evidence"]["manifest"];
-    assert_eq!(manifest["generation"]["sampler"], "euler, image strength 0.5");
+    assert_eq!(
+        manifest["generation"]["sampler"],
+        "euler, image strength 0.5"
+    );
     let parent = &manifest["ingredients"][0];
     assert_eq!(parent["relationship"], "parentOf");
     let text = manifest.to_string();
-    assert!(text.contains("compositeWithTrainedAlgorithmicMedia"), "{text}");
+    assert!(
+        text.contains("compositeWithTrainedAlgorithmicMedia"),
+        "{text}"
+    );
 
     // Outside the mask nothing but the watermark has changed; inside all has.
-    let load = |name: &str| decode(&fs::read(bench.path(name)).unwrap(), &Limits::default()).unwrap();
+    let load =
+        |name: &str| decode(&fs::read(bench.path(name)).unwrap(), &Limits::default()).unwrap();
     let old = load("photo.png").crop(5, 2, 512, 512).unwrap();
     let new = load("new.png");
     let psnr = |x: u32, y: u32, width: u32, height: u32| {
@@ -417,12 +460,48 @@ fn a_picture_from_a_picture_names_its_parent_and_keeps_what_the_mask_keeps() {
     assert!(psnr(110, 160, 180, 180) < 30.0);
 
     let refused = |options: &[&str], says: &str| {
-        bench.run(&[&["generate", PROMPT, "-o", "x.png"], options].concat()).code(2).says(says);
+        bench
+            .run(&[&["generate", PROMPT, "-o", "x.png"], options].concat())
+            .code(2)
+            .says(says);
     };
     refused(&["--image", "photo.png"], "picture to start from");
-    refused(&["--model", "tiny", "--image", "photo.png", "--size", "256x256"], "leave --size out");
-    refused(&["--model", "tiny", "--image", "photo.png", "--image-strength", "0"], "strength 0");
-    bench.put("small.png", &png(&scene(3, 64, 64)));
-    refused(&["--model", "tiny", "--image", "photo.png", "--mask", "small.png"], "of one size");
-    refused(&["--model", "tiny", "--image", "tiny/model_index.json"], "tiny/model_index.json");
+    refused(
+        &[
+            "--model",
+            "tiny",
+            "--image",
+            "photo.png",
+            "--size",
+            "256x256",
+        ],
+        "leave --size out",
+    );
+    refused(
+        &[
+            "--model",
+            "tiny",
+            "--image",
+            "photo.png",
+            "--image-strength",
+            "0",
+        ],
+        "strength 0",
+    );
+    bench.write("small.png", &png(&scene(3, 64, 64)));
+    refused(
+        &[
+            "--model",
+            "tiny",
+            "--image",
+            "photo.png",
+            "--mask",
+            "small.png",
+        ],
+        "of one size",
+    );
+    refused(
+        &["--model", "tiny", "--image", "tiny/model_index.json"],
+        "tiny/model_index.json",
+    );
 }

@@ -272,6 +272,20 @@ pub enum Spacing {
 }
 
 impl SigmaSchedule {
+    /// The same with a static shift and nothing stretched, as models distilled to a few steps want it; `None` for a
+    /// schedule that is not one of a flow.
+    #[must_use]
+    pub fn with_shift(&self, shift: f64) -> Option<Self> {
+        match self {
+            Self::Flow { end, .. } => Some(Self::Flow {
+                end: *end,
+                shift: Shift::Static(shift),
+                terminal: None,
+            }),
+            Self::ScaledLinear { .. } => None,
+        }
+    }
+
     /// The levels of a run; `tokens` counts for the dynamic shifts alone.
     ///
     /// # Errors

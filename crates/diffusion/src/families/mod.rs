@@ -22,6 +22,7 @@ use crate::lora::{self, Fused, LoraFile};
 use crate::memory::{Available, MemoryPlan};
 use crate::pipeline::Pipeline;
 use crate::request::Size;
+use crate::schedule::SigmaSchedule;
 use crate::weights::Weights;
 
 /// How a model folder is opened.
@@ -40,9 +41,15 @@ pub struct OpenOptions {
     /// Whether blocks are read again in each evaluation, two at a time in memory; `None` where that is to depend on
     /// what is free.
     pub streamed: Option<bool>,
+    /// A static shift in place of the model's own schedule, such as 3 for Qwen-Image with the Lightning changes;
+    /// above 0 to [`MAX_SHIFT`].
+    pub shift: Option<f64>,
     /// Side of the tiles that pictures are decoded in, in pixels; whole where `None`.
     pub tile: Option<u32>,
 }
+
+/// Largest shift of [`OpenOptions`].
+pub const MAX_SHIFT: f64 = 100.0;
 
 /// What is known of a model before its weights are loaded.
 #[derive(Clone, Debug)]
@@ -197,10 +204,13 @@ impl Pipeline {
         let (parts, describe) = Parts::open(path, options, true)?;
         let Opening {
             info,
-            family,
+            mut family,
             costs,
             load,
         } = describe(&parts)?;
+        if let Some(shift) = options.shift {
+            family.schedule = shifted(&info, &family, shift)?;
+        }
         let streamed = choose_streaming(&info, &costs, &parts)?;
         load(info, family, streamed)
     }
@@ -230,6 +240,23 @@ impl Pipeline {
             size,
         })
     }
+}
+
+fn shifted(info: &ModelInfo, family: &Family, shift: f64) -> Result<SigmaSchedule, DiffusionError> {
+    if !(shift > 0.0 && shift <= MAX_SHIFT) {
+        return Err(DiffusionError::OutOfRange {
+            name: "shift",
+            found: shift.to_string(),
+            allowed: format!("above 0 to {MAX_SHIFT}"),
+        });
+    }
+    family
+        .schedule
+        .with_shift(shift)
+        .ok_or_else(|| DiffusionError::NotTaken {
+            model: info.name.clone(),
+            what: "shift",
+        })
 }
 
 /// All in memory where that fits, else block by block; refused where neither does.

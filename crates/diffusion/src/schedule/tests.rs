@@ -276,3 +276,27 @@ proptest! {
         }
     }
 }
+
+/// diffusers' scheduler with `base_shift = max_shift = ln 3` and no terminal, 4 steps, as the Lightning changes of
+/// Qwen-Image come with it.
+#[test]
+fn a_static_shift_of_three_is_lightnings_schedule() {
+    let own = SigmaSchedule::Flow {
+        end: None,
+        shift: Shift::Dynamic {
+            base_shift: 0.5,
+            max_shift: 0.9,
+            base_tokens: 256.0,
+            max_tokens: 8192.0,
+        },
+        terminal: Some(0.02),
+    };
+    let schedule = own.with_shift(3.0).unwrap().build(4, 6889).unwrap();
+    let sigmas: Vec<f64> = schedule.points().iter().map(|point| point.sigma).collect();
+    for (found, expected) in sigmas.iter().zip([1.0, 0.9, 0.75, 0.5, 0.0]) {
+        assert!((found - expected).abs() < 1e-12, "{sigmas:?}");
+    }
+    let later = schedule.from_step(2).unwrap();
+    assert_eq!(later.steps(), 2);
+    assert!(later.from_step(2).is_err());
+}

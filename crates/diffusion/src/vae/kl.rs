@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 use serde::Deserialize;
 
+use super::AutoEncoder;
 use crate::error::DiffusionError;
 use crate::family::LatentScaling;
 use crate::nets::{Conv2d, GroupNorm, Linear, Padding, Part, Result, attention, upsample};
@@ -139,17 +140,17 @@ impl KlVae {
             channels: z,
         })
     }
+}
 
-    /// Latents `[batch, z, rows, columns]` in the decoder's scale to `[batch, 3, height, width]`, about -1 to 1.
-    pub(crate) fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+impl AutoEncoder for KlVae {
+    fn decode(&self, latents: &Tensor) -> Result<Tensor> {
         match &self.before {
             Some(conv) => self.decoder.forward(&conv.forward(latents)?),
             None => self.decoder.forward(latents),
         }
     }
 
-    /// A picture `[batch, 3, height, width]` from -1 to 1 to the mean of its latents, in the decoder's scale.
-    pub(crate) fn encode(&self, picture: &Tensor) -> Result<Tensor> {
+    fn encode(&self, picture: &Tensor) -> Result<Tensor> {
         let moments = self.encoder.forward(picture)?;
         let moments = match &self.after {
             Some(conv) => conv.forward(&moments)?,

@@ -7,6 +7,7 @@
 use candle_core::Tensor;
 use serde::Deserialize;
 
+use super::AutoEncoder;
 use crate::error::DiffusionError;
 use crate::family::LatentScaling;
 use crate::nets::{Conv2d, Padding, Part, Result, attention, upsample};
@@ -91,14 +92,14 @@ impl QwenVae {
             channels: z,
         })
     }
+}
 
-    /// Latents `[1, z, rows, columns]` in the decoder's scale to `[1, 3, height, width]` from about -1 to 1.
-    pub(crate) fn decode(&self, latents: &Tensor) -> Result<Tensor> {
+impl AutoEncoder for QwenVae {
+    fn decode(&self, latents: &Tensor) -> Result<Tensor> {
         self.decoder.forward(&self.before.forward(latents)?)
     }
 
-    /// A picture `[1, 3, height, width]` from -1 to 1 to the mean of its latents.
-    pub(crate) fn encode(&self, picture: &Tensor) -> Result<Tensor> {
+    fn encode(&self, picture: &Tensor) -> Result<Tensor> {
         let moments = self.after.forward(&self.encoder.forward(picture)?)?;
         Ok(moments.narrow(1, 0, self.channels)?)
     }

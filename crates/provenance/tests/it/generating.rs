@@ -36,7 +36,6 @@ fn facts() -> GenerationFacts {
 }
 
 fn request(keep: bool) -> GeneratedRequest {
-        source_picture: None,
     GeneratedRequest {
         source_picture: None,
         facts: facts(),

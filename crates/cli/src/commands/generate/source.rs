@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use colophon_diffusion::{PaintMask, RgbImage, SourcePicture};
-use colophon_imaging::{Limits, Picture, decode, read_bounded};
+use colophon_imaging::{ImagingError, Limits, Picture, decode, read_bounded};
 use colophon_provenance::Config;
 
 use crate::args::Generate;
@@ -78,8 +78,9 @@ pub fn read(
 }
 
 fn load(path: &Path, limits: &Limits) -> Result<(Vec<u8>, Picture), Failure> {
-    let file = read_bounded(path, limits)?;
-    let picture = decode(&file, limits)?;
+    let named = |error: ImagingError| Failure::Request(format!("{}: {error}", path.display()));
+    let file = read_bounded(path, limits).map_err(named)?;
+    let picture = decode(&file, limits).map_err(named)?;
     Ok((file, picture))
 }
 

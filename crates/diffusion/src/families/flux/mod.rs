@@ -21,7 +21,7 @@ use crate::request::Size;
 use crate::sampler::SamplerKind;
 use crate::schedule::SigmaSchedule;
 use crate::text::{Clip, ClipConfig, T5, T5Config, Tokenizer};
-use crate::vae::{self, KlConfig, KlVae, Tiling};
+use crate::vae::{Coder, KlConfig, KlVae, Tiling};
 use crate::weights::Weights;
 use transformer::{Grid, Told, Transformer, TransformerConfig};
 
@@ -272,6 +272,17 @@ impl Flux {
     }
 }
 
+impl Flux {
+    fn coder(&self) -> Coder<'_, KlVae> {
+        Coder {
+            vae: &self.vae,
+            layout: &self.layout,
+            tiling: self.tiling,
+            device: self.compute.device(),
+        }
+    }
+}
+
 impl Model for Flux {
     type Conditioning = Conditioning;
 
@@ -327,22 +338,11 @@ impl Model for Flux {
         size: Size,
         _: &Conditioning,
     ) -> Result<FloatImage, DiffusionError> {
-        let values = self.layout.to_decoder(&latents.values, size)?;
-        let scale = self.layout.downscale;
-        let side = |pixels: u32| pixels as usize / scale;
-        let shape = (
-            1,
-            self.layout.channels,
-            side(size.height()),
-            side(size.width()),
-        );
-        let latents = Tensor::from_vec(values, shape, self.compute.device())?;
-        let decode = |latents: &Tensor| self.vae.decode(latents);
-        let picture = match self.tiling {
-            Some(tiling) => vae::tiled(&latents, scale, tiling, decode)?,
-            None => decode(&latents)?,
-        };
-        vae::picture(&picture)
+        self.coder().decode(latents, size)
+    }
+
+    fn encode_picture(&self, picture: &FloatImage, size: Size) -> Result<Latents, DiffusionError> {
+        self.coder().encode(picture, size)
     }
 }
 

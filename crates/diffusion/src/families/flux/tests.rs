@@ -11,6 +11,7 @@ use crate::families::OpenOptions;
 use crate::families::reference::model_folder::{hashed, weight};
 use crate::families::reference::{Fixture, Row, Run, largest, open, parts, row};
 use crate::lora::LoraFile;
+use crate::vae::AutoEncoder as _;
 
 const PROMPTS: [&str; 2] = ["a red fox in the snow", "Ein Fuchs, zwei Äpfel — 狐狸!"];
 

@@ -11,6 +11,7 @@ use crate::families::reference::model_folder::weight;
 use crate::families::reference::{Fixture, Row, Run, generate, largest, open, parts, row};
 use crate::lora::LoraFile;
 use crate::request::{GenerateRequest, Seed};
+use crate::vae::AutoEncoder;
 
 const PROMPTS: [&str; 3] = [
     "a red fox in the snow",
@@ -63,13 +64,15 @@ struct Networks {
 fn networks(parts: &Parts<'_>, streamed: bool) -> Networks {
     let (folder, compute) = (&parts.folder, &parts.compute);
     let weights = |part: &str| parts.weights(part, None).unwrap().weights;
-    let config = folder.config("transformer").unwrap();
+    let config: TransformerConfig = folder.config("transformer").unwrap();
+    let mut transformer = weights("transformer");
+    layout::plain(&mut transformer, &layout::layers(&config)).unwrap();
     let text_config = folder.config("text_encoder").unwrap();
     let vae = weights("vae");
     Networks {
         tokenizer: Tokenizer::open(&folder.part("tokenizer")).unwrap(),
         text: Qwen::new(weights("text_encoder"), text_config, compute, streamed).unwrap(),
-        transformer: Transformer::new(weights("transformer"), config, compute, streamed).unwrap(),
+        transformer: Transformer::new(transformer, config, compute, streamed).unwrap(),
         vae: KlVae::new(&Part::exact(&vae, compute), &folder.config("vae").unwrap()).unwrap(),
         template: describe(parts).unwrap().family.text,
     }

@@ -21,7 +21,7 @@ use crate::request::Size;
 use crate::sampler::SamplerKind;
 use crate::schedule::SigmaSchedule;
 use crate::text::{Qwen, QwenConfig, Tokenizer};
-use crate::vae::{self, QwenVae, QwenVaeConfig, Tiling};
+use crate::vae::{Coder, QwenVae, QwenVaeConfig, Tiling};
 use crate::weights::Weights;
 use transformer::{Grid, Transformer, TransformerConfig};
 
@@ -223,6 +223,17 @@ impl QwenImage {
     }
 }
 
+impl QwenImage {
+    fn coder(&self) -> Coder<'_, QwenVae> {
+        Coder {
+            vae: &self.vae,
+            layout: &self.layout,
+            tiling: self.tiling,
+            device: self.compute.device(),
+        }
+    }
+}
+
 impl Model for QwenImage {
     type Conditioning = Conditioning;
 
@@ -276,30 +287,11 @@ impl Model for QwenImage {
         size: Size,
         _: &Conditioning,
     ) -> Result<FloatImage, DiffusionError> {
-        let values = self.layout.to_decoder(&latents.values, size)?;
-        let scale = self.layout.downscale;
-        let shape = (
-            1,
-            self.layout.channels,
-            size.height() as usize / scale,
-            size.width() as usize / scale,
-        );
-        let latents = Tensor::from_vec(values, shape, self.compute.device())?;
-        let decode = |latents: &Tensor| self.vae.decode(latents);
-        let picture = match self.tiling {
-            Some(tiling) => vae::tiled(&latents, scale, tiling, decode)?,
-            None => decode(&latents)?,
-        };
-        vae::picture(&picture)
+        self.coder().decode(latents, size)
     }
 
     fn encode_picture(&self, picture: &FloatImage, size: Size) -> Result<Latents, DiffusionError> {
-        let picture = vae::tensor(picture, self.compute.device())?;
-        let latents = self.vae.encode(&picture)?.flatten_all()?.to_vec1::<f32>()?;
-        Ok(Latents {
-            shape: self.layout.shape(size),
-            values: self.layout.from_encoder(&latents, size)?,
-        })
+        self.coder().encode(picture, size)
     }
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::families::reference::{Fixture, Row, Run, largest, open, parts, row};
 use crate::families::{OpenOptions, tests as _};
+use crate::vae::AutoEncoder as _;
 
 const PROMPTS: [&str; 3] = [
     "a red fox in the snow",

@@ -6,6 +6,7 @@ use crate::families::reference::model_folder::weight;
 use crate::families::reference::{Fixture, Row, Run, generate, largest, open, parts, row};
 use crate::lora::LoraFile;
 use crate::request::{GenerateRequest, Seed};
+use crate::vae::AutoEncoder;
 
 const PROMPTS: [&str; 3] = [
     "a red fox in the snow",
