@@ -6,6 +6,8 @@
 //! 2206.00364; "sigmas" in diffusers' `EulerDiscreteScheduler`) scale their state by `1 / alpha`
 //! against the one here.
 
+mod of_sampler;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::DiffusionError;
@@ -146,6 +148,10 @@ pub enum SigmaSchedule {
         training_steps: u32,
         /// Which of them are used.
         spacing: Spacing,
+        /// Whether DDIM, and no other solver, ends at the noise of the first training step and not at none
+        /// (`set_alpha_to_one` is false).
+        #[serde(default)]
+        ddim_ends_trained: bool,
     },
 }
 
@@ -315,6 +321,7 @@ impl SigmaSchedule {
                 beta_end,
                 training_steps,
                 spacing,
+                ..
             } => {
                 let possible = (1..=10_000).contains(&training_steps)
                     && 0.0 < beta_start

@@ -7,6 +7,7 @@ mod names;
 mod qwen_image;
 #[cfg(test)]
 mod reference;
+mod stable_diffusion;
 #[cfg(test)]
 mod tests;
 mod z_image;
@@ -76,6 +77,8 @@ const FAMILIES: &[(&str, Describe)] = &[
     ("FluxPipeline", flux::describe),
     ("ZImagePipeline", z_image::describe),
     ("Flux2KleinPipeline", flux2::describe),
+    ("StableDiffusionPipeline", stable_diffusion::describe),
+    ("StableDiffusionXLPipeline", stable_diffusion::describe_xl),
 ];
 
 /// What a family opens its networks from.
@@ -170,8 +173,7 @@ impl<'a> Parts<'a> {
 
     /// Puts the low-rank changes onto a transformer's weights.
     pub(crate) fn adapt(&self, weights: &mut Weights) -> Result<Vec<AdapterFile>, DiffusionError> {
-        let files = self.options.loras.iter();
-        files.map(|file| lora::apply(file, weights)).collect()
+        self.adapt_as(weights, &[])
     }
 
     /// The same where files may have other names for layers.
@@ -180,10 +182,16 @@ impl<'a> Parts<'a> {
         weights: &mut Weights,
         fused: &[Fused],
     ) -> Result<Vec<AdapterFile>, DiffusionError> {
+        self.adapt_all(&mut [lora::Target::network(weights, fused)])
+    }
+
+    /// The same for several networks, each of them the one that some layers of a file belong to.
+    pub(crate) fn adapt_all(
+        &self,
+        targets: &mut [lora::Target<'_>],
+    ) -> Result<Vec<AdapterFile>, DiffusionError> {
         let files = self.options.loras.iter();
-        files
-            .map(|file| lora::apply_as(file, weights, fused))
-            .collect()
+        files.map(|file| lora::apply(file, targets)).collect()
     }
 }
 

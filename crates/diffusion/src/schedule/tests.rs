@@ -41,6 +41,7 @@ fn stable_diffusion(spacing: Spacing) -> SigmaSchedule {
         beta_end: 0.012,
         training_steps: 1000,
         spacing,
+        ddim_ends_trained: false,
     }
 }
 
@@ -198,6 +199,7 @@ fn impossible_schedules_are_refused() {
         beta_end,
         training_steps,
         spacing: Spacing::Karras,
+        ddim_ends_trained: false,
     };
     for schedule in [
         wrong(0.02, 0.01, 1000),
