@@ -2,12 +2,15 @@
 //! to is a row of a table.
 
 mod flux;
+mod flux2;
+mod names;
 mod qwen_image;
 #[cfg(test)]
 mod reference;
 mod stable_diffusion;
 #[cfg(test)]
 mod tests;
+mod z_image;
 
 use std::path::{Path, PathBuf};
 
@@ -72,6 +75,8 @@ type Describe = for<'a> fn(&'a Parts<'a>) -> Result<Opening<'a>, DiffusionError>
 const FAMILIES: &[(&str, Describe)] = &[
     ("QwenImagePipeline", qwen_image::describe),
     ("FluxPipeline", flux::describe),
+    ("ZImagePipeline", z_image::describe),
+    ("Flux2KleinPipeline", flux2::describe),
     ("StableDiffusionPipeline", stable_diffusion::describe),
     ("StableDiffusionXLPipeline", stable_diffusion::describe_xl),
 ];

@@ -67,15 +67,59 @@ fn dynamic_shift_has_the_published_values() {
     };
     for (tokens, mu) in [(6889, 0.834325), (4096, 0.693548), (6032, 0.791129)] {
         assert!(
-            (shift.mu(tokens) - mu).abs() < 1e-6,
+            (shift.mu(tokens, 50) - mu).abs() < 1e-6,
             "{tokens}: {}",
-            shift.mu(tokens)
+            shift.mu(tokens, 50)
         );
     }
     let sigmas = sigmas(&QWEN.build(50, 6889).unwrap());
     assert_eq!(sigmas.len(), 51);
     close(&sigmas[..3], &[1.0, 0.990988, 0.981768], 1e-6, "first");
     close(&sigmas[48..], &[0.063783, 0.02, 0.0], 1e-6, "last");
+}
+
+/// Numbers that `compute_empirical_mu` of diffusers 0.42.1 gave for tokens and steps.
+#[test]
+fn empirical_shift_is_the_published_functions() {
+    let rows = [
+        (9, 1, 1.9673743218197284),
+        (9, 4, 1.944622800737019),
+        (256, 10, 1.9207028538144),
+        (1024, 4, 2.0306897079499455),
+        (1024, 50, 1.7019562073086316),
+        (4096, 1, 2.3086469856581564),
+        (4096, 4, 2.291179894115571),
+        (4096, 50, 2.0233511571292637),
+        (4096, 200, 1.1499965800000003),
+        (4300, 4, 2.3084780705406316),
+        (4301, 4, 1.18469693),
+        (4301, 200, 1.18469693),
+        (9216, 1, 2.01665898),
+    ];
+    for (tokens, steps, mu) in rows {
+        let found = Shift::FLUX2.mu(tokens, steps);
+        assert!(
+            (found - mu).abs() < 1e-12,
+            "{tokens}, {steps}: {found} for {mu}"
+        );
+    }
+    let schedule = SigmaSchedule::Flow {
+        end: None,
+        shift: Shift::FLUX2,
+        terminal: None,
+    };
+    let factor = 2.291179894115571_f64.exp();
+    let expected: Vec<f64> = [1.0, 0.75, 0.5, 0.25]
+        .iter()
+        .map(|s| factor / (factor + 1.0 / s - 1.0))
+        .chain([0.0])
+        .collect();
+    close(
+        &sigmas(&schedule.build(4, 4096).unwrap()),
+        &expected,
+        1e-12,
+        "four steps",
+    );
 }
 
 #[test]
@@ -191,7 +235,13 @@ fn impossible_schedules_are_refused() {
 
 #[test]
 fn schedules_are_written_and_read() {
-    for schedule in [QWEN, stable_diffusion(Spacing::Leading { offset: 1 })] {
+    let empirical = SigmaSchedule::Flow {
+        end: None,
+        shift: Shift::FLUX2,
+        terminal: None,
+    };
+    let diffusion = stable_diffusion(Spacing::Leading { offset: 1 });
+    for schedule in [QWEN, empirical, diffusion] {
         let json = serde_json::to_string(&schedule).unwrap();
         assert_eq!(
             serde_json::from_str::<SigmaSchedule>(&json).unwrap(),
@@ -209,7 +259,8 @@ proptest! {
         shift in 0.5..12.0_f64,
     ) {
         let plain = SigmaSchedule::Flow { end: None, shift: Shift::Static(shift), terminal: None };
-        for schedule in [QWEN, plain] {
+        let empirical = SigmaSchedule::Flow { end: None, shift: Shift::FLUX2, terminal: None };
+        for schedule in [QWEN, plain, empirical] {
             let built = schedule.build(steps, tokens).unwrap();
             prop_assert_eq!(built.steps(), steps as usize);
             prop_assert_eq!(built.points()[0].sigma, 1.0);
