@@ -229,22 +229,6 @@ impl Weights {
         Ok(&self.located(name)?.entry.shape)
     }
 
-    /// A text that a GGUF file tells of itself, such as `general.architecture`.
-    pub(crate) fn text(&self, key: &str) -> Option<&str> {
-        match self.metadata.get(key) {
-            Some(gguf::Value::Text(text)) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// A number that a GGUF file tells of itself.
-    pub(crate) fn number(&self, key: &str) -> Option<f64> {
-        match self.metadata.get(key) {
-            Some(gguf::Value::Number(number)) => Some(*number),
-            _ => None,
-        }
-    }
-
     /// Number of weights, without the scales of `I8` tensors.
     pub fn parameters(&self) -> u64 {
         let counted = self.tensors().filter(|tensor| !self.is_scale(tensor.name));
