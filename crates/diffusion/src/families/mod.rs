@@ -4,7 +4,7 @@
 mod flux;
 mod qwen_image;
 #[cfg(test)]
-mod reference;
+pub(crate) mod reference;
 #[cfg(test)]
 mod tests;
 
