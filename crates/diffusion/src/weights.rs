@@ -22,6 +22,8 @@ mod tensor;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use crate::device::Precision;
 use crate::error::DiffusionError;
 use crate::info::WeightFile;
@@ -274,7 +276,7 @@ impl Weights {
     ///
     /// [`DiffusionError::Io`].
     pub fn files(&self) -> Result<Vec<WeightFile>, DiffusionError> {
-        self.files.iter().map(Source::hash).collect()
+        self.files.par_iter().map(Source::hash).collect()
     }
 
     /// The files without their hashes.

@@ -7,6 +7,15 @@ fn families() -> Vec<(&'static str, Vec<Row>)> {
         ("Qwen-Image", qwen_image::tests::rows()),
         ("FLUX.1 schnell", flux::tests::rows("flux_schnell")),
         ("FLUX.1 dev", flux::tests::rows("flux_dev")),
+        ("Z-Image", z_image::tests::rows()),
+        ("FLUX.2 klein", flux2::tests::rows()),
+        ("Stable Diffusion 1", stable_diffusion::tests::first()),
+        ("Stable Diffusion 2", stable_diffusion::tests::second()),
+        ("Stable Diffusion XL", stable_diffusion::tests::xl()),
+        (
+            "Stable Diffusion XL Turbo",
+            stable_diffusion::tests::turbo(),
+        ),
     ]
 }
 
