@@ -313,4 +313,6 @@ fn plain_name(name: &str) -> Option<String> {
 }
 
 #[cfg(test)]
+mod lora_tests;
+#[cfg(test)]
 pub(super) mod tests;
