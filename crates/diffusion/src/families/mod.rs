@@ -12,6 +12,9 @@ mod stable_diffusion;
 mod tests;
 mod z_image;
 
+#[cfg(test)]
+pub(crate) use qwen_image::{PREFIX as QWEN_PREFIX, TEMPLATE as QWEN_TEMPLATE};
+
 use std::path::{Path, PathBuf};
 
 use crate::device::{Compute, DevicePreference, Precision};

@@ -1,8 +1,8 @@
 """Low-rank changes on the tiny Qwen-Image transformer of `qwen_image.py`, made by peft as diffusers calls it.
 
-lora_adapter.safetensors is what `save_lora_adapter` writes, and lora_pipeline.safetensors what the pipeline does, which
-has other names and alphas of single layers; lora.safetensors has what the transformer gives with them. Needs peft and
-what it imports (pip install --no-deps peft==0.21.2 accelerate) beside the others.
+lora_adapter.safetensors is what `save_lora_adapter` writes, and lora_pipeline.safetensors what the pipeline does,
+which has other names and alphas of single layers; lora.safetensors has what the transformer gives with them. Needs
+peft and what it imports (pip install --no-deps peft==0.21.2 accelerate) beside the others.
 """
 
 import pathlib
@@ -16,8 +16,10 @@ from peft.utils import get_peft_model_state_dict
 
 from common import HERE, Fixture, hashed, inputs, weight
 
-LAYERS = ["transformer_blocks.0.attn.to_q", "transformer_blocks.0.attn.add_k_proj", "transformer_blocks.0.img_mlp.net.0.proj",
-          "transformer_blocks.1.attn.to_out.0", "transformer_blocks.1.txt_mlp.net.2", "proj_out"]
+LAYERS = [
+    "transformer_blocks.0.attn.to_q", "transformer_blocks.0.attn.add_k_proj", "transformer_blocks.0.img_mlp.net.0.proj",
+    "transformer_blocks.1.attn.to_out.0", "transformer_blocks.1.txt_mlp.net.2", "proj_out",
+]
 
 
 def numbers(transformer, adapter):
@@ -54,7 +56,8 @@ def main():
     folder = pathlib.Path(sys.argv[1]) if len(sys.argv) > 1 else HERE
     transformer = QwenImageTransformer2DModel(
         num_layers=2, num_attention_heads=2, attention_head_dim=128, joint_attention_dim=64)
-    transformer.load_state_dict({name: weight(name, list(value.shape)) for name, value in transformer.state_dict().items()})
+    weights = transformer.state_dict().items()
+    transformer.load_state_dict({name: weight(name, list(value.shape)) for name, value in weights})
     transformer.eval()
     fixture.put("plain", forward(transformer))
     configs = {
