@@ -229,8 +229,8 @@ fn several_files_add_up_in_any_order() {
     second.scale = -0.3;
     let (zero, one, two) = (
         place.changed(&[]).unwrap(),
-        place.changed(&[first.clone()]).unwrap(),
-        place.changed(&[second.clone()]).unwrap(),
+        place.changed(std::slice::from_ref(&first)).unwrap(),
+        place.changed(std::slice::from_ref(&second)).unwrap(),
     );
     let both = place.changed(&[first.clone(), second.clone()]).unwrap();
     let turned = place.changed(&[second, first]).unwrap();

@@ -11,8 +11,11 @@ use serde_json::Value;
 use super::Tokenizer;
 use crate::families::{QWEN_PREFIX, QWEN_TEMPLATE};
 
+/// A text and the ids of its tokens.
+type Text = (String, Vec<u32>);
+
 /// The folder of the files and what the package makes of texts; `None` where it is missing and not required.
-fn official() -> Option<(PathBuf, Vec<(String, Vec<u32>)>)> {
+fn official() -> Option<(PathBuf, Vec<Text>)> {
     let python = std::env::var("COLOPHON_PYTHON").unwrap_or_else(|_| "python3".to_owned());
     let script = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/interop/tokens.py");
     let output = Command::new(&python).arg(script).output();

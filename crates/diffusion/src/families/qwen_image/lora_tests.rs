@@ -1,6 +1,7 @@
 //! Low-rank changes against peft as diffusers calls it; `tests/reference/families/lora.py` made the files.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::Path;
 
 use super::*;
@@ -53,10 +54,12 @@ fn changes_are_those_of_peft() {
     for (name, files) in cases {
         let found = output(folder.path(), None, &files, &inputs);
         let row = row("transformer", &found, &expected.tensor(name), 1e-4);
-        table += &format!(
-            "| {name} | {:.1e} | {:.0e} |\n",
+        writeln!(
+            table,
+            "| {name} | {:.1e} | {:.0e} |",
             row.difference, row.allowed
-        );
+        )
+        .unwrap();
         assert!(
             row.difference <= row.allowed,
             "{name}: {:e}",

@@ -69,6 +69,8 @@ def main():
     }
     for name, config in configs.items():
         transformer.add_adapter(config, adapter_name=name)
+        # A set by now, which each run would write in another order.
+        transformer.peft_config[name].target_modules = sorted(config.target_modules)
         numbers(transformer, name)
         save(folder, transformer, name)
         for scale in (1.0, 0.7):
