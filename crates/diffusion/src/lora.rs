@@ -7,9 +7,14 @@
 //! | ComfyUI, most trainers | `diffusion_model.NAME.lora_down.weight`, `.lora_up.weight`, `.alpha` |
 //! | kohya | `lora_unet_NAME_WITH_UNDERSCORES.lora_down.weight`, and so on; text encoders `lora_te_`, `lora_te2_` |
 //!
-//! The change is `scale * alpha / rank * up * down`; without alpha, alpha is the rank.
+//! The change is `scale * alpha / rank * up * down`; alpha is a tensor beside the factors or stands in peft's settings
+//! ([`peft`]); without either, alpha is the rank.
 
-use std::collections::BTreeMap;
+mod peft;
+#[cfg(test)]
+mod tests;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
@@ -17,6 +22,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::DiffusionError;
 use crate::info::AdapterFile;
 use crate::weights::{Adapter, Weights};
+use peft::Settings;
 
 /// A file of low-rank changes and how strongly it is to count.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -174,14 +180,15 @@ pub(crate) fn apply(
             )));
         }
     }
-    let mut used = 0;
+    let settings = Settings::find(&file.path, &changes).map_err(refuse)?;
+    let mut used: BTreeSet<String> = BTreeSet::new();
     let mut found: Vec<(usize, String, Adapter)> = Vec::new();
-    for down_name in &names {
-        let Some((layer, up_name)) = pair(down_name) else {
+    for down in &names {
+        let Some((layer, up)) = pair(down) else {
             continue;
         };
-        if !changes.contains(&up_name) {
-            return Err(refuse(format!("it has {down_name}, but not {up_name}")));
+        if !changes.contains(&up) {
+            return Err(refuse(format!("it has {down}, but not {up}")));
         }
         let mut known = targets.iter().enumerate();
         let known = known.find_map(|(index, target)| Some((index, target.find(layer)?)));
@@ -190,20 +197,23 @@ pub(crate) fn apply(
                 "the model has no layer {layer}; it was made for another model or part"
             )));
         };
-        let adapter = read(
-            &changes,
-            down_name,
-            &up_name,
-            &format!("{layer}.alpha"),
-            file.scale,
-        )?;
         let shapes: Result<Vec<&[usize]>, _> = parts
             .iter()
             .map(|part| targets[index].weights.shape(part))
             .collect();
-        let adapters =
-            cut(&adapter, &shapes?).map_err(|reason| refuse(format!("{layer} {reason}")))?;
-        used += 2 + usize::from(changes.contains(&format!("{layer}.alpha")));
+        let factors = Factors::read(&changes, down, &up)?;
+        let alpha = format!("{layer}.alpha");
+        let factor = match alpha_of(&changes, &alpha)? {
+            Some(alpha) => alpha / factors.rank.max(1) as f32,
+            None => settings
+                .factor(layer, factors.rank)
+                .map_err(refuse)?
+                .unwrap_or(1.0),
+        };
+        let adapters = factors
+            .cut(&shapes?, file.scale * factor)
+            .map_err(|reason| refuse(format!("{layer} {reason}")))?;
+        used.extend([down.clone(), up, alpha]);
         let parts = parts.iter().zip(adapters);
         found.extend(parts.map(|(part, adapter)| (index, part.clone(), adapter)));
     }
@@ -212,15 +222,7 @@ pub(crate) fn apply(
             "it holds no low-rank changes under any known names".to_owned(),
         ));
     }
-    if used < names.len() {
-        let ends = |name: &String| {
-            let ends = PAIRS
-                .iter()
-                .flat_map(|(down, up)| [*down, *up])
-                .chain([".alpha"]);
-            ends.into_iter().any(|end| name.ends_with(end))
-        };
-        let strange = names.iter().find(|name| !ends(name)).unwrap_or(&names[0]);
+    if let Some(strange) = names.iter().find(|name| !used.contains(*name)) {
         return Err(refuse(format!(
             "it holds more than pairs of factors, such as {strange}"
         )));
@@ -245,65 +247,75 @@ fn pair(down: &str) -> Option<(&str, String)> {
     })
 }
 
-fn read(
-    changes: &Weights,
-    down: &str,
-    up: &str,
-    alpha: &str,
-    scale: f32,
-) -> Result<Adapter, DiffusionError> {
-    let values = |name: &str| -> Result<(Vec<f32>, usize), DiffusionError> {
-        let shape = changes.shape(name)?.to_vec();
-        Ok((
-            changes.read(name, &shape)?,
-            shape.first().copied().unwrap_or(0),
-        ))
-    };
-    let (down, rank) = values(down)?;
-    let (up, _) = values(up)?;
-    let alpha = if changes.contains(alpha) {
-        values(alpha)?.0.first().copied()
-    } else {
-        None
-    };
-    let factor = alpha.map_or(1.0, |alpha| alpha / rank.max(1) as f32);
-    Ok(Adapter {
-        down,
-        up,
-        rank,
-        scale: scale * factor,
-    })
+/// The tensors of one change.
+struct Factors {
+    /// `[rank, columns]`.
+    down: Vec<f32>,
+    /// `[rows, rank]`.
+    up: Vec<f32>,
+    rows: usize,
+    rank: usize,
 }
 
-/// The factors against the shapes of what they change; of several, each gets its own rows.
-fn cut(adapter: &Adapter, shapes: &[&[usize]]) -> Result<Vec<Adapter>, String> {
-    let rows_of = |shape: &[usize]| shape.first().copied().unwrap_or(0);
-    let columns_of = |shape: &[usize]| shape.iter().skip(1).product::<usize>();
-    let rows: usize = shapes.iter().map(|shape| rows_of(shape)).sum();
-    let columns = shapes.first().map_or(0, |shape| columns_of(shape));
-    let fits = adapter.rank > 0
-        && adapter.up.len() == rows * adapter.rank
-        && adapter.down.len() == columns * adapter.rank
-        && shapes.iter().all(|shape| columns_of(shape) == columns);
-    if !fits {
-        return Err(format!(
-            "is {rows} x {columns} in the model; the file has {} and {} values of rank {}",
-            adapter.up.len(),
-            adapter.down.len(),
-            adapter.rank
-        ));
+impl Factors {
+    fn read(changes: &Weights, down: &str, up: &str) -> Result<Self, DiffusionError> {
+        let (of_down, of_up) = (changes.shape(down)?, changes.shape(up)?);
+        Ok(Self {
+            rank: of_down.first().copied().unwrap_or(0),
+            rows: of_up.first().copied().unwrap_or(0),
+            down: changes.read(down, of_down)?,
+            up: changes.read(up, of_up)?,
+        })
     }
-    let mut up = adapter.up.as_slice();
-    let part = |shape: &&[usize]| {
-        let (own, rest) = up.split_at(rows_of(shape) * adapter.rank);
-        up = rest;
-        Adapter {
-            down: adapter.down.clone(),
-            up: own.to_vec(),
-            ..*adapter
+
+    /// The factors against the shapes of what they change; of several, each gets its own rows.
+    fn cut(&self, shapes: &[&[usize]], scale: f32) -> Result<Vec<Adapter>, String> {
+        let rows_of = |shape: &[usize]| shape.first().copied().unwrap_or(0);
+        let columns_of = |shape: &[usize]| shape.iter().skip(1).product::<usize>();
+        let rows: usize = shapes.iter().map(|shape| rows_of(shape)).sum();
+        let columns = shapes.first().map_or(0, |shape| columns_of(shape));
+        let rank = self.rank;
+        let fits = rank > 0
+            && self.rows == rows
+            && rows.checked_mul(rank) == Some(self.up.len())
+            && columns.checked_mul(rank) == Some(self.down.len())
+            && shapes.iter().all(|shape| columns_of(shape) == columns);
+        if !fits {
+            return Err(format!(
+                "is {rows} x {columns} in the model; the file has {} and {} values of rank {rank}",
+                self.up.len(),
+                self.down.len(),
+            ));
         }
-    };
-    Ok(shapes.iter().map(part).collect())
+        let mut up = self.up.as_slice();
+        let part = |shape: &&[usize]| {
+            let (own, rest) = up.split_at(rows_of(shape) * rank);
+            up = rest;
+            Adapter {
+                down: self.down.clone(),
+                up: own.to_vec(),
+                rank,
+                scale,
+            }
+        };
+        Ok(shapes.iter().map(part).collect())
+    }
+}
+
+/// The single number of a tensor, where it is there.
+fn alpha_of(changes: &Weights, name: &str) -> Result<Option<f32>, DiffusionError> {
+    if !changes.contains(name) {
+        return Ok(None);
+    }
+    let shape = changes.shape(name)?;
+    match changes.read(name, shape)?.as_slice() {
+        [alpha] => Ok(Some(*alpha)),
+        _ => Err(DiffusionError::TensorShape {
+            tensor: name.to_owned(),
+            expected: vec![1],
+            found: shape.to_vec(),
+        }),
+    }
 }
 
 /// Names of weights by what files of changes call their layers.

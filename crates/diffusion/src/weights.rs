@@ -43,7 +43,7 @@ pub const SCALE_SUFFIX: &str = ".scale";
 pub struct Weights {
     files: Vec<Source>,
     tensors: BTreeMap<String, Located>,
-    /// Text and numbers a GGUF file tells of itself.
+    /// Text and numbers that files tell of themselves.
     metadata: BTreeMap<String, gguf::Value>,
     /// What is added to weights when they are read, by their names.
     adapters: BTreeMap<String, Vec<Adapter>>,
@@ -110,7 +110,11 @@ impl Weights {
             self.metadata.extend(metadata);
             header
         } else {
-            header::read(&source)?
+            let (header, metadata) = header::read(&source)?;
+            let texts = metadata.into_iter();
+            self.metadata
+                .extend(texts.map(|(key, text)| (key, gguf::Value::Text(text))));
+            header
         };
         let file = self.files.len();
         for (name, entry) in header.tensors {
@@ -120,8 +124,10 @@ impl Weights {
                 entry,
             };
             if let Some(first) = self.tensors.get(&name) {
+                // Where it is this file again, that is not in the list yet.
+                let first = self.files.get(first.file).unwrap_or(&source);
                 return Err(DiffusionError::TensorDuplicate {
-                    first: self.files[first.file].name().to_owned(),
+                    first: first.name().to_owned(),
                     second: source.name().to_owned(),
                     tensor: name,
                 });
@@ -176,7 +182,8 @@ impl Weights {
     ///
     /// # Errors
     ///
-    /// [`DiffusionError::TensorMissing`]; [`DiffusionError::TensorShape`] where it has another number of rows.
+    /// [`DiffusionError::TensorMissing`]; [`DiffusionError::TensorShape`] where it has another number of rows;
+    /// [`DiffusionError::TensorType`] where blocks go over the ends of rows.
     pub(crate) fn split_rows(
         &mut self,
         name: &str,
@@ -193,6 +200,9 @@ impl Weights {
                 expected,
                 found: found.clone(),
             });
+        }
+        if !whole.entry.has_whole_rows() {
+            return Err(decode::not_readable(name, &whole.entry.stored));
         }
         let row = (whole.entry.end - whole.entry.start) / rows as u64;
         let mut start = whole.entry.start;
@@ -227,6 +237,14 @@ impl Weights {
     /// The shape of a tensor that is there.
     pub(crate) fn shape(&self, name: &str) -> Result<&[usize], DiffusionError> {
         Ok(&self.located(name)?.entry.shape)
+    }
+
+    /// A text that a file tells of itself, such as GGUF's `general.architecture`.
+    pub(crate) fn text(&self, key: &str) -> Option<&str> {
+        match self.metadata.get(key) {
+            Some(gguf::Value::Text(text)) => Some(text),
+            _ => None,
+        }
     }
 
     /// Number of weights, without the scales of `I8` tensors.
@@ -308,7 +326,7 @@ impl Weights {
         match stored {
             StoredType::I8 => {
                 let rows = shape.first().copied().unwrap_or(1);
-                let scales = self.read(&format!("{name}{SCALE_SUFFIX}"), &[rows])?;
+                let scales = self.plain_values(&format!("{name}{SCALE_SUFFIX}"), &[rows])?;
                 Ok(decode::dequantise(&bytes, &scales))
             }
             StoredType::Blocks(kind) => tensor::unpack(name, *kind, &bytes, shape),
@@ -322,6 +340,15 @@ impl Weights {
             }
             _ => decode::to_f32(name, stored, &bytes),
         }
+    }
+
+    /// Scales, which cannot have scales of their own.
+    fn plain_values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>, DiffusionError> {
+        let (stored, bytes) = self.bytes(name, shape)?;
+        if !stored.is_plain() {
+            return Err(decode::not_readable(name, stored));
+        }
+        decode::to_f32(name, stored, &bytes)
     }
 
     /// The factor beside an 8-bit floating-point tensor, 1 if there is none.
@@ -340,7 +367,7 @@ impl Weights {
                         found: shape,
                     });
                 }
-                return Ok(self.stored_values(&beside, &shape)?[0]);
+                return Ok(self.plain_values(&beside, &shape)?[0]);
             }
         }
         Ok(1.0)

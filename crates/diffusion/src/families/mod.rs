@@ -6,11 +6,14 @@ mod flux2;
 mod names;
 mod qwen_image;
 #[cfg(test)]
-mod reference;
+pub(crate) mod reference;
 mod stable_diffusion;
 #[cfg(test)]
 mod tests;
 mod z_image;
+
+#[cfg(test)]
+pub(crate) use qwen_image::{PREFIX as QWEN_PREFIX, TEMPLATE as QWEN_TEMPLATE};
 
 use std::path::{Path, PathBuf};
 

@@ -91,18 +91,23 @@ impl Fixture {
 
     /// Whether the scripts are still those that made it.
     pub(crate) fn check_scripts(&self) {
-        use sha2::{Digest, Sha256};
-        for (name, expected) in self.text["scripts"].as_object().unwrap() {
-            let bytes = std::fs::read(scripts().join(name)).unwrap();
-            let digest: String = Sha256::digest(&bytes)
-                .iter()
-                .map(|byte| format!("{byte:02x}"))
-                .collect();
-            assert_eq!(
-                &digest, expected,
-                "{name} has changed: run it again, it makes the fixture"
-            );
-        }
+        check_digests(&scripts(), &self.text["scripts"]);
+    }
+}
+
+/// Whether scripts of a folder are still those with these hashes.
+pub(crate) fn check_digests(folder: &Path, scripts: &serde_json::Value) {
+    use sha2::{Digest, Sha256};
+    for (name, expected) in scripts.as_object().unwrap() {
+        let bytes = std::fs::read(folder.join(name)).unwrap();
+        let digest: String = Sha256::digest(&bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        assert_eq!(
+            &digest, expected,
+            "{name} has changed: run it again, it makes the fixture"
+        );
     }
 }
 

@@ -1,6 +1,8 @@
 //! Prompts to numbers: tokenizers, and the language models whose hidden states condition a picture.
 
 mod clip;
+#[cfg(test)]
+mod interop;
 mod qwen;
 mod t5;
 mod tokenizer;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use super::decode::{BlockType, StoredType};
-use super::header::{Entry, Header};
+use super::header::{Entry, Header, values_of};
 use super::source::{Reader, Source};
 use crate::error::DiffusionError;
 
@@ -18,7 +18,13 @@ const MOST_NAME: u64 = 1 << 16;
 const MOST_AXES: u32 = 8;
 /// Longest text value that is kept; longer ones, such as chat templates, are passed over.
 const MOST_TEXT: u64 = 1 << 10;
+/// Most arrays within arrays.
+const MOST_DEPTH: u32 = 8;
 const ORIGINAL_SHAPE: &str = "comfy.gguf.orig_shape.";
+
+/// Numbers of the kinds of values that have no fixed length.
+const TEXT: u32 = 8;
+const ARRAY: u32 = 9;
 
 /// A value of the metadata.
 #[derive(Clone, Debug, PartialEq)]
@@ -167,8 +173,6 @@ impl<'a> Parser<'a> {
     }
 
     fn value(&mut self, kind: u32, keep_array: bool) -> Result<Value, DiffusionError> {
-        const TEXT: u32 = 8;
-        const ARRAY: u32 = 9;
         match kind {
             TEXT => {
                 let length = self.length()?;
@@ -189,19 +193,32 @@ impl<'a> Parser<'a> {
                     }
                     return Ok(Value::Shape(axes));
                 }
-                match Self::width(kind) {
-                    Some(width) => self.reader.skip(count.saturating_mul(width))?,
-                    None if kind == TEXT => {
-                        for _ in 0..count {
-                            let length = self.length()?;
-                            self.reader.skip(length)?;
-                        }
-                    }
-                    None => return Err(self.source.invalid(format!("an array of type {kind}"))),
-                }
+                self.pass_over(kind, count, MOST_DEPTH)?;
                 Ok(Value::Other)
             }
             _ => Ok(Value::Number(self.number(kind)?)),
+        }
+    }
+
+    /// Passes over the values of an array.
+    fn pass_over(&mut self, kind: u32, count: u64, depth: u32) -> Result<(), DiffusionError> {
+        match (kind, Self::width(kind)) {
+            (_, Some(width)) => self.reader.skip(count.saturating_mul(width)),
+            (TEXT, _) => {
+                for _ in 0..count {
+                    let length = self.length()?;
+                    self.reader.skip(length)?;
+                }
+                Ok(())
+            }
+            (ARRAY, _) if depth > 0 => {
+                for _ in 0..count {
+                    let (kind, count) = (self.u32()?, self.length()?);
+                    self.pass_over(kind, count, depth - 1)?;
+                }
+                Ok(())
+            }
+            _ => Err(self.source.invalid(format!("an array of type {kind}"))),
         }
     }
 
@@ -242,12 +259,7 @@ impl<'a> Parser<'a> {
             self.source
                 .invalid(format!("{name} has the impossible shape {shape:?}"))
         };
-        let product = |shape: &[usize]| {
-            shape
-                .iter()
-                .try_fold(1_u64, |all, axis| all.checked_mul(*axis as u64))
-        };
-        let values = product(&shape).ok_or_else(impossible)?;
+        let values = values_of(&shape).ok_or_else(impossible)?;
         let row = shape.last().copied().unwrap_or(1) as u64;
         let length = match &stored {
             StoredType::Blocks(kind) if row % BlockType::values(*kind) != 0 => None,
@@ -261,7 +273,7 @@ impl<'a> Parser<'a> {
         };
         let end = start.checked_add(length).ok_or_else(impossible)?;
         if let Some(Value::Shape(original)) = metadata.get(&format!("{ORIGINAL_SHAPE}{name}")) {
-            if product(original) != Some(values) {
+            if values_of(original) != Some(values) {
                 return Err(self
                     .source
                     .invalid(format!("{name} cannot have had the shape {original:?}")));

@@ -1,5 +1,6 @@
 //! Header of a safetensors file: eight bytes of length, little-endian, then JSON, then the data.
 
+use std::collections::BTreeMap;
 use std::fmt;
 
 use serde::Deserialize;
@@ -26,6 +27,27 @@ pub(super) struct Entry {
     pub(super) end: u64,
 }
 
+impl Entry {
+    /// Whether no block has values of two rows, so that rows can be cut and multiplied with.
+    pub(super) fn has_whole_rows(&self) -> bool {
+        let row: usize = self.shape.iter().skip(1).product();
+        match self.stored {
+            StoredType::Blocks(kind) => (row as u64).is_multiple_of(kind.values()),
+            _ => true,
+        }
+    }
+}
+
+/// Number of values of a shape; `None` where its axes that are not 0 multiply to more than can be counted.
+pub(super) fn values_of(shape: &[usize]) -> Option<u64> {
+    let product = |all: u64, axis: &usize| all.checked_mul(*axis as u64);
+    let most = shape
+        .iter()
+        .filter(|axis| **axis > 0)
+        .try_fold(1, product)?;
+    Some(if shape.contains(&0) { 0 } else { most })
+}
+
 #[derive(Debug)]
 pub(super) struct Header {
     /// Offset of the first byte after the header.
@@ -41,8 +63,8 @@ struct Raw {
     data_offsets: [u64; 2],
 }
 
-/// The header's members in their order, so that a name that comes twice is seen.
-struct Members(Vec<(String, Raw)>);
+/// The header's members in their order, so that a name that comes twice is seen, and what it says of the whole.
+struct Members(Vec<(String, Raw)>, BTreeMap<String, String>);
 
 impl<'de> Deserialize<'de> for Members {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -57,14 +79,17 @@ impl<'de> Deserialize<'de> for Members {
 
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members, A::Error> {
                 let mut members = Vec::new();
+                let mut metadata = BTreeMap::new();
                 while let Some(name) = map.next_key::<String>()? {
                     if name == "__metadata__" {
-                        map.next_value::<serde::de::IgnoredAny>()?;
+                        // Texts by name or nothing, as the format demands.
+                        let texts: Option<BTreeMap<String, String>> = map.next_value()?;
+                        metadata.extend(texts.into_iter().flatten());
                     } else {
                         members.push((name, map.next_value()?));
                     }
                 }
-                Ok(Members(members))
+                Ok(Members(members, metadata))
             }
         }
 
@@ -72,8 +97,8 @@ impl<'de> Deserialize<'de> for Members {
     }
 }
 
-/// Reads and checks the header of a file.
-pub(super) fn read(source: &Source) -> Result<Header, DiffusionError> {
+/// Reads and checks the header of a file; with it come the texts of its `__metadata__`.
+pub(super) fn read(source: &Source) -> Result<(Header, BTreeMap<String, String>), DiffusionError> {
     if source.length() < PREFIX {
         return Err(source.truncated(PREFIX));
     }
@@ -92,7 +117,7 @@ pub(super) fn read(source: &Source) -> Result<Header, DiffusionError> {
         return Err(source.truncated(base));
     }
     let json = source.read(PREFIX, length as usize)?;
-    let Members(members) =
+    let Members(members, metadata) =
         serde_json::from_slice(&json).map_err(|error| source.invalid(error.to_string()))?;
     let mut tensors = Vec::with_capacity(members.len());
     for (name, raw) in members {
@@ -101,7 +126,7 @@ pub(super) fn read(source: &Source) -> Result<Header, DiffusionError> {
     }
     check_names(source, &tensors)?;
     check_ranges(source, base, &tensors)?;
-    Ok(Header { base, tensors })
+    Ok((Header { base, tensors }, metadata))
 }
 
 /// Length of the data against shape and type.
@@ -111,11 +136,7 @@ fn check(raw: Raw) -> Result<Entry, String> {
     let Some(length) = end.checked_sub(start) else {
         return Err(format!("ends at {end}, before its start at {start}"));
     };
-    let values = raw
-        .shape
-        .iter()
-        .try_fold(1_u64, |product, axis| product.checked_mul(*axis as u64));
-    let Some(values) = values else {
+    let Some(values) = values_of(&raw.shape) else {
         return Err(format!("has the impossible shape {:?}", raw.shape));
     };
     let is_known = !matches!(stored, StoredType::Other(_));

@@ -5,6 +5,7 @@ use candle_core::quantized::{GgmlDType, QTensor};
 use candle_core::{DType, Device, Tensor};
 
 use super::decode::{self, BlockType, StoredType};
+use super::header::values_of;
 use super::{Adapter, Weights};
 use crate::error::DiffusionError;
 
@@ -40,9 +41,32 @@ pub(super) fn unpack(
     bytes: &[u8],
     shape: &[usize],
 ) -> Result<Vec<f32>, DiffusionError> {
-    decode::check_finite(name, &StoredType::Blocks(kind), bytes)?;
-    let blocks = qtensor_from_ggml(kind.candle(), bytes, shape.to_vec(), &Device::Cpu)?;
-    Ok(blocks.dequantize(&Device::Cpu)?.flatten_all()?.to_vec1()?)
+    // Blocks may go over the ends of rows, which candle does not expect.
+    let values = shape.iter().product();
+    let blocks = blocks(name, kind, bytes, &[values], &Device::Cpu)?;
+    Ok(blocks.dequantize(&Device::Cpu)?.to_vec1()?)
+}
+
+/// Blocks as candle's tensor. It takes what it needs for the shape from wherever the bytes lie, so their number is
+/// checked here once more.
+fn blocks(
+    name: &str,
+    kind: BlockType,
+    bytes: &[u8],
+    shape: &[usize],
+    device: &Device,
+) -> Result<QTensor, DiffusionError> {
+    let stored = StoredType::Blocks(kind);
+    decode::check_finite(name, &stored, bytes)?;
+    if values_of(shape).and_then(|values| stored.length(values)) != Some(bytes.len() as u64) {
+        return Err(decode::not_readable(name, &stored));
+    }
+    Ok(qtensor_from_ggml(
+        kind.candle(),
+        bytes,
+        shape.to_vec(),
+        device,
+    )?)
 }
 
 impl Weights {
@@ -79,12 +103,15 @@ impl Weights {
         dtype: DType,
         device: &Device,
     ) -> Result<Matrix<'_>, DiffusionError> {
-        let StoredType::Blocks(kind) = self.located(name)?.entry.stored else {
+        let entry = &self.located(name)?.entry;
+        let StoredType::Blocks(kind) = entry.stored else {
             return Ok(Matrix::Dense(self.tensor(name, shape, dtype, device)?));
         };
-        let (stored, bytes) = self.bytes(name, shape)?;
-        decode::check_finite(name, stored, &bytes)?;
-        let blocks = qtensor_from_ggml(kind.candle(), &bytes, shape.to_vec(), device)?;
+        if !entry.has_whole_rows() {
+            return Ok(Matrix::Dense(self.tensor(name, shape, dtype, device)?));
+        }
+        let (_, bytes) = self.bytes(name, shape)?;
+        let blocks = blocks(name, kind, &bytes, shape, device)?;
         let adapters = self.adapters.get(name).map_or(&[][..], Vec::as_slice);
         Ok(Matrix::Blocks(blocks, adapters))
     }

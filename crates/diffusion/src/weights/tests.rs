@@ -1,6 +1,9 @@
 mod damage;
+mod fp8;
+mod gguf;
+mod gguf_damage;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use candle_core::{DType, Device};
 use proptest::prelude::*;

@@ -25,9 +25,9 @@ use crate::vae::{Coder, QwenVae, QwenVaeConfig, Tiling};
 use crate::weights::Weights;
 use transformer::{Grid, Transformer, TransformerConfig};
 
-const TEMPLATE: &str = "<|im_start|>system\nDescribe the image by detailing the color, shape, size, texture, quantity, text, spatial relationships of the objects and background:<|im_end|>\n<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n";
+pub(crate) const TEMPLATE: &str = "<|im_start|>system\nDescribe the image by detailing the color, shape, size, texture, quantity, text, spatial relationships of the objects and background:<|im_end|>\n<|im_start|>user\n{}<|im_end|>\n<|im_start|>assistant\n";
 /// Tokens of the template before the prompt.
-const PREFIX: usize = 34;
+pub(crate) const PREFIX: usize = 34;
 /// Most tokens after those: what the released pipeline uses by default.
 const MOST_TOKENS: usize = 512;
 /// Bytes of attention scores that exist at a time, with their shares.
@@ -312,5 +312,7 @@ fn plain_name(name: &str) -> Option<String> {
     (!marker.contains(&name)).then(|| name.to_owned())
 }
 
+#[cfg(test)]
+mod lora_tests;
 #[cfg(test)]
 pub(super) mod tests;
