@@ -115,6 +115,22 @@ fn a_model_folder_makes_pictures_whose_record_names_what_ran() {
     );
     assert_eq!(files(&changed)[4], "lora/style.safetensors x 0.5");
 
+    fs::write(
+        bench.path("tiny/README.md"),
+        "---\nlicense: other\nlicense_name: no-sale-1.0\n---\n",
+    )
+    .unwrap();
+    bench
+        .run(
+            &[
+                &["generate", PROMPT, "--model", "tiny", "-o", "named.png"],
+                &QUICK[..],
+            ]
+            .concat(),
+        )
+        .code(0)
+        .says("the licence of this model is no-sale-1.0");
+
     let pixels = |name: &str| fs::read(bench.path(name)).unwrap();
     assert_ne!(pixels("plain.png"), pixels("lora.png"));
     let info = bench
@@ -137,7 +153,7 @@ fn a_model_folder_makes_pictures_whose_record_names_what_ran() {
     bench
         .run(&["models", "info", "tiny", "--size", "1328x1328"])
         .code(0)
-        .says("licence Apache-2.0")
+        .says("licence no-sale-1.0")
         .says("at the peak");
 }
 
@@ -153,6 +169,7 @@ fn what_cannot_be_opened_is_told_and_leaves_nothing() {
     refused(&["--model", "tiny/model_index.json"], "is no folder");
     refused(&["--transformer", "x.gguf"], "name one by --model");
     refused(&["--model", "tiny", "--size", "100x100"], "multiples of 16");
+    refused(&["--model", "tiny", "--shift", "0"], "above 0");
     refused(
         &["--model", "tiny", "--transformer", "absent.gguf"],
         "opening the weights",
@@ -464,6 +481,7 @@ fn a_picture_from_a_picture_names_its_parent_and_keeps_what_the_mask_keeps() {
             .code(2)
             .says(says);
     };
+    fs::remove_file(bench.path("tiny/README.md")).unwrap();
     refused(&["--image", "photo.png"], "picture to start from");
     refused(
         &[

@@ -42,6 +42,11 @@ pub fn weight(name: &str, shape: &[usize]) -> Vec<f32> {
         let inputs: usize = shape[1..].iter().product();
         let factor = (3.0 / inputs as f64).sqrt() as f32;
         values.iter_mut().for_each(|value| *value *= factor);
+    } else if name.ends_with("running_var") {
+        // Variances of batch norms are positive.
+        values
+            .iter_mut()
+            .for_each(|value| *value = *value * 0.5 + 1.0);
     } else if name.ends_with("weight") || name.contains("gamma") {
         values
             .iter_mut()

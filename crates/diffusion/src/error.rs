@@ -175,6 +175,14 @@ pub enum DiffusionError {
         /// The length its header tells.
         expected: u64,
     },
+    /// A weight file is no longer what it was when it was opened.
+    #[error(
+        "{file} was changed while it was in use; let whatever writes it finish, then try again"
+    )]
+    WeightsChanged {
+        /// The file.
+        file: String,
+    },
     /// The header announces more than is read.
     #[error(
         "{file} announces a header of {found} bytes, more than the {allowed} allowed: it is no safetensors file, or damaged"

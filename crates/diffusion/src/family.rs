@@ -183,6 +183,14 @@ pub enum LatentScaling {
         /// Standard deviation of each channel.
         std: Vec<f32>,
     },
+    /// `z * std + mean` for each place within a token, of which there are `channels * patch^2`; the
+    /// channel is the slowest index, then the row, then the column.
+    PerPatchedChannel {
+        /// Mean of each place.
+        mean: Vec<f32>,
+        /// Standard deviation of each place.
+        std: Vec<f32>,
+    },
 }
 
 impl LatentLayout {
@@ -230,8 +238,9 @@ impl LatentLayout {
         let plane = rows * columns;
         let mut unpacked = vec![0.0; latents.len()];
         for (index, value) in unpacked.iter_mut().enumerate() {
-            let channel = index / plane;
-            *value = latents[self.packed(index, size)] * scale[channel] + shift[channel];
+            let from = self.packed(index, size);
+            let place = self.place(index / plane, from);
+            *value = latents[from] * scale[place] + shift[place];
         }
         Ok(unpacked)
     }
@@ -255,8 +264,9 @@ impl LatentLayout {
         let plane = rows * columns;
         let mut packed = vec![0.0; latents.len()];
         for (index, value) in latents.iter().enumerate() {
-            let channel = index / plane;
-            packed[self.packed(index, size)] = (value - shift[channel]) / scale[channel];
+            let to = self.packed(index, size);
+            let place = self.place(index / plane, to);
+            packed[to] = (value - shift[place]) / scale[place];
         }
         Ok(packed)
     }
@@ -292,22 +302,44 @@ impl LatentLayout {
         token * self.channels * patch * patch + within
     }
 
-    /// Factor and summand of each channel.
+    /// The place within a token of what the sampler keeps at `packed`, which is of `channel`.
+    fn place(&self, channel: usize, packed: usize) -> usize {
+        if self.patch == 1 {
+            channel
+        } else {
+            packed % (self.channels * self.patch * self.patch)
+        }
+    }
+
+    /// Factor and summand of each place within a token.
     fn affine(&self) -> Result<(Vec<f32>, Vec<f32>), DiffusionError> {
+        let patch = self.patch * self.patch;
+        let check = |mean: &[f32], std: &[f32], count: usize| {
+            if mean.len() == count && std.len() == count {
+                return Ok(());
+            }
+            Err(DiffusionError::Description(format!(
+                "{} means and {} deviations for {count} channels",
+                mean.len(),
+                std.len(),
+            )))
+        };
         match &self.scaling {
             LatentScaling::FactorShift { factor, shift } => Ok((
-                vec![1.0 / factor; self.channels],
-                vec![*shift; self.channels],
+                vec![1.0 / factor; self.channels * patch],
+                vec![*shift; self.channels * patch],
             )),
             LatentScaling::PerChannel { mean, std } => {
-                if mean.len() != self.channels || std.len() != self.channels {
-                    return Err(DiffusionError::Description(format!(
-                        "{} means and {} deviations for {} channels",
-                        mean.len(),
-                        std.len(),
-                        self.channels
-                    )));
-                }
+                check(mean, std, self.channels)?;
+                let spread = |values: &[f32]| {
+                    let each = values.iter();
+                    each.flat_map(|value| std::iter::repeat_n(*value, patch))
+                        .collect()
+                };
+                Ok((spread(std), spread(mean)))
+            }
+            LatentScaling::PerPatchedChannel { mean, std } => {
+                check(mean, std, self.channels * patch)?;
                 Ok((std.clone(), mean.clone()))
             }
         }

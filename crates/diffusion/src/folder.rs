@@ -52,6 +52,17 @@ pub(crate) fn read_json<T: DeserializeOwned>(path: &Path) -> Result<T, Diffusion
     })
 }
 
+/// The files that diffusers and transformers read of a part where it has several, in this order. Older repositories
+/// have other precisions and unaveraged weights beside; half precision alone is taken as well.
+const WEIGHTS: [&str; 6] = [
+    "diffusion_pytorch_model.safetensors.index.json",
+    "diffusion_pytorch_model.safetensors",
+    "model.safetensors.index.json",
+    "model.safetensors",
+    "diffusion_pytorch_model.fp16.safetensors",
+    "model.fp16.safetensors",
+];
+
 /// An opened folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Folder {
@@ -154,7 +165,10 @@ impl Folder {
     ///
     /// As [`Weights::open`].
     pub(crate) fn weights(&self, part: &str) -> Result<Weights, DiffusionError> {
-        Weights::open(&self.part(part))
+        let folder = self.part(part);
+        let mut named = WEIGHTS.iter().map(|name| folder.join(name));
+        let named = named.find(|path| path.is_file());
+        Weights::open(named.as_deref().unwrap_or(&folder))
     }
 
     /// The schedule that `scheduler/scheduler_config.json` describes.
@@ -239,5 +253,6 @@ fn schedule(config: &Value) -> Result<SigmaSchedule, String> {
         beta_end: number("beta_end", 0.02),
         training_steps: number("num_train_timesteps", 1000.0) as u32,
         spacing,
+        ddim_ends_trained: config["set_alpha_to_one"].as_bool() == Some(false),
     })
 }

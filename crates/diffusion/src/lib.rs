@@ -39,7 +39,7 @@ pub mod weights;
 
 pub use device::{Backend, Compute, DevicePreference, Precision};
 pub use error::DiffusionError;
-pub use families::{Inspection, OpenOptions};
+pub use families::{Inspection, MAX_SHIFT, OpenOptions};
 pub use family::{
     Family, GuidanceKind, LatentLayout, LatentScaling, PredictionKind, TextTemplate, TimeConvention,
 };

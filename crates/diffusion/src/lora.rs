@@ -5,7 +5,7 @@
 //! | peft, diffusers | `transformer.NAME.lora_A.weight`, `.lora_B.weight` |
 //! | older diffusers | `NAME.lora.down.weight`, `.lora.up.weight` |
 //! | ComfyUI, most trainers | `diffusion_model.NAME.lora_down.weight`, `.lora_up.weight`, `.alpha` |
-//! | kohya | `lora_unet_NAME_WITH_UNDERSCORES.lora_down.weight`, and so on |
+//! | kohya | `lora_unet_NAME_WITH_UNDERSCORES.lora_down.weight`, and so on; text encoders `lora_te_`, `lora_te2_` |
 //!
 //! The change is `scale * alpha / rank * up * down`; without alpha, alpha is the rank.
 
@@ -27,7 +27,7 @@ pub struct LoraFile {
     pub scale: f32,
 }
 
-/// A layer that files call by one name and a network has in parts.
+/// A layer that files call by another name than a network does, or that the network has in parts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Fused {
     /// Its name in files.
@@ -69,17 +69,87 @@ const OTHERS: [(&str, &str); 6] = [
     (".diff_b", "full differences"),
 ];
 
-/// Puts the changes of a file onto a network's weights, which keep them and add them where they are read. Every layer
-/// of the file must be one of the network's.
-pub(crate) fn apply(file: &LoraFile, weights: &mut Weights) -> Result<AdapterFile, DiffusionError> {
-    apply_as(file, weights, &[])
+/// A network that changes may be for, and what files call its layers.
+pub(crate) struct Target<'a> {
+    weights: &'a mut Weights,
+    names: Names,
+    /// What kohya's trainer writes before its layers.
+    kohya: &'static [&'static str],
+    /// What others do: any number of these, or exactly one where the network is not the main one.
+    prefixes: &'static [&'static str],
+    main: bool,
 }
 
-/// The same where files may have other names for layers, `fused`.
-pub(crate) fn apply_as(
+impl<'a> Target<'a> {
+    /// The network that makes the picture. `fused` has other names of its layers.
+    pub(crate) fn network(weights: &'a mut Weights, fused: &[Fused]) -> Self {
+        Self {
+            names: Names::new(weights, fused),
+            weights,
+            kohya: &KOHYA,
+            prefixes: &PREFIXES,
+            main: true,
+        }
+    }
+
+    /// The first or second text encoder of CLIP, its tensors without `text_model.` before their names.
+    pub(crate) fn clip(weights: &'a mut Weights, second: bool) -> Self {
+        let longer: Vec<Fused> = layers(weights)
+            .map(|layer| Fused {
+                name: format!("text_model.{layer}"),
+                parts: vec![(layer.to_owned(), 0)],
+            })
+            .collect();
+        let (kohya, prefixes): (&[&str], &[&str]) = if second {
+            (&["lora_te2_"], &["text_encoder_2."])
+        } else {
+            (&["lora_te_", "lora_te1_"], &["text_encoder."])
+        };
+        Self {
+            names: Names::new(weights, &longer),
+            weights,
+            kohya,
+            prefixes,
+            main: false,
+        }
+    }
+
+    /// The weights that a file means by the name of a layer.
+    fn find(&self, layer: &str) -> Option<&Vec<String>> {
+        if let Some(flat) = strip(layer, self.kohya) {
+            return self.names.flat.get(flat);
+        }
+        if !self.main {
+            return self.names.plain.get(strip(layer, self.prefixes)?);
+        }
+        let mut layer = layer;
+        loop {
+            if let Some(names) = self.names.plain.get(layer) {
+                return Some(names);
+            }
+            layer = strip(layer, self.prefixes)?;
+        }
+    }
+}
+
+fn strip<'a>(layer: &'a str, prefixes: &[&str]) -> Option<&'a str> {
+    prefixes
+        .iter()
+        .find_map(|prefix| layer.strip_prefix(prefix))
+}
+
+/// Names of tensors without what says that they are weights.
+fn layers(weights: &Weights) -> impl Iterator<Item = &str> {
+    weights
+        .tensors()
+        .filter_map(|tensor| tensor.name.strip_suffix(".weight"))
+}
+
+/// Puts the changes of a file onto the weights of networks, which keep them and add them where they are read. Every
+/// layer of the file must be in one of them.
+pub(crate) fn apply(
     file: &LoraFile,
-    weights: &mut Weights,
-    fused: &[Fused],
+    targets: &mut [Target<'_>],
 ) -> Result<AdapterFile, DiffusionError> {
     let changes = Weights::open(&file.path)?;
     let name = file.path.file_name().unwrap_or(file.path.as_os_str());
@@ -104,9 +174,8 @@ pub(crate) fn apply_as(
             )));
         }
     }
-    let targets = Targets::new(weights, fused);
     let mut used = 0;
-    let mut found: Vec<(String, Adapter)> = Vec::new();
+    let mut found: Vec<(usize, String, Adapter)> = Vec::new();
     for down_name in &names {
         let Some((layer, up_name)) = pair(down_name) else {
             continue;
@@ -114,7 +183,9 @@ pub(crate) fn apply_as(
         if !changes.contains(&up_name) {
             return Err(refuse(format!("it has {down_name}, but not {up_name}")));
         }
-        let Some(parts) = targets.find(layer) else {
+        let mut known = targets.iter().enumerate();
+        let known = known.find_map(|(index, target)| Some((index, target.find(layer)?)));
+        let Some((index, parts)) = known else {
             return Err(refuse(format!(
                 "the model has no layer {layer}; it was made for another model or part"
             )));
@@ -126,12 +197,15 @@ pub(crate) fn apply_as(
             &format!("{layer}.alpha"),
             file.scale,
         )?;
-        let shapes: Result<Vec<&[usize]>, _> =
-            parts.iter().map(|part| weights.shape(part)).collect();
+        let shapes: Result<Vec<&[usize]>, _> = parts
+            .iter()
+            .map(|part| targets[index].weights.shape(part))
+            .collect();
         let adapters =
             cut(&adapter, &shapes?).map_err(|reason| refuse(format!("{layer} {reason}")))?;
         used += 2 + usize::from(changes.contains(&format!("{layer}.alpha")));
-        found.extend(parts.into_iter().zip(adapters));
+        let parts = parts.iter().zip(adapters);
+        found.extend(parts.map(|(part, adapter)| (index, part.clone(), adapter)));
     }
     if found.is_empty() {
         return Err(refuse(
@@ -152,8 +226,8 @@ pub(crate) fn apply_as(
         )));
     }
     let layers = found.len();
-    for (target, adapter) in found {
-        weights.adapt(&target, adapter);
+    for (index, weight, adapter) in found {
+        targets[index].weights.adapt(&weight, adapter);
     }
     let mut files = changes.files()?;
     Ok(AdapterFile {
@@ -232,19 +306,16 @@ fn cut(adapter: &Adapter, shapes: &[&[usize]]) -> Result<Vec<Adapter>, String> {
     Ok(shapes.iter().map(part).collect())
 }
 
-/// Names of weights by what files of changes call them.
-struct Targets {
+/// Names of weights by what files of changes call their layers.
+struct Names {
     plain: BTreeMap<String, Vec<String>>,
     /// With underscores for dots, as kohya's trainer writes them.
     flat: BTreeMap<String, Vec<String>>,
 }
 
-impl Targets {
+impl Names {
     fn new(weights: &Weights, fused: &[Fused]) -> Self {
-        let layers = weights
-            .tensors()
-            .filter_map(|tensor| tensor.name.strip_suffix(".weight"));
-        let mut plain: BTreeMap<String, Vec<String>> = layers
+        let mut plain: BTreeMap<String, Vec<String>> = layers(weights)
             .map(|layer| (layer.to_owned(), vec![format!("{layer}.weight")]))
             .collect();
         for layer in fused {
@@ -260,21 +331,6 @@ impl Targets {
         Self {
             flat: flat.collect(),
             plain,
-        }
-    }
-
-    fn find(&self, layer: &str) -> Option<Vec<String>> {
-        if let Some(flat) = KOHYA.iter().find_map(|prefix| layer.strip_prefix(prefix)) {
-            return self.flat.get(flat).cloned();
-        }
-        let mut layer = layer;
-        loop {
-            if let Some(names) = self.plain.get(layer) {
-                return Some(names.clone());
-            }
-            layer = PREFIXES
-                .iter()
-                .find_map(|prefix| layer.strip_prefix(prefix))?;
         }
     }
 }

@@ -368,17 +368,18 @@ fn sample<M: Model>(
 ) -> Result<Latents, DiffusionError> {
     let family = Model::family(model);
     let shape = model.latent_shape(plan.size, conditioning);
-    let schedule = family
+    let tokens = model.tokens(plan.size, conditioning);
+    let (schedule, scale) = family
         .schedule
-        .build(plan.steps, model.tokens(plan.size, conditioning))?
-        .from_step(plan.first_step())?;
+        .of_sampler(plan.sampler, plan.steps, tokens)?;
+    let schedule = schedule.from_step(plan.first_step())?;
     let mut solver = Solver::new(plan.sampler, family.prediction, schedule)?;
     let mut noise = vec![0.0; shape.iter().product()];
     noise::fill_normal(seed, noise::INITIAL_STREAM, &mut noise);
     let guide = guide(model, plan, &shape)?;
     let values = match &guide {
         Some(guide) => guide.at(solver.schedule(), 0, &noise),
-        None => noise.clone(),
+        None => noise.iter().map(|value| value * scale).collect(),
     };
     let mut latents = Latents { shape, values };
     let mut fresh = |step: usize, values: &mut [f32]| {

@@ -6,6 +6,8 @@
 //! 2206.00364; "sigmas" in diffusers' `EulerDiscreteScheduler`) scale their state by `1 / alpha`
 //! against the one here.
 
+mod of_sampler;
+
 use serde::{Deserialize, Serialize};
 
 use crate::error::DiffusionError;
@@ -146,6 +148,10 @@ pub enum SigmaSchedule {
         training_steps: u32,
         /// Which of them are used.
         spacing: Spacing,
+        /// Whether DDIM, and no other solver, ends at the noise of the first training step and not at none
+        /// (`set_alpha_to_one` is false).
+        #[serde(default)]
+        ddim_ends_trained: bool,
     },
 }
 
@@ -166,13 +172,69 @@ pub enum Shift {
         /// `max_image_seq_len`.
         max_tokens: f64,
     },
+    /// As `Dynamic`, but `mu` depends on the number of steps too: it is known for two numbers of
+    /// steps and goes in a straight line between and beyond them. Of pictures with more than
+    /// `most_tokens` only that of `many` counts (`compute_empirical_mu` of diffusers' FLUX.2).
+    Empirical {
+        /// `mu` of few steps.
+        few: FittedMu,
+        /// `mu` of many steps.
+        many: FittedMu,
+        /// Most tokens for which the number of steps matters.
+        most_tokens: usize,
+    },
+}
+
+/// `mu = slope * tokens + offset`, as fitted for one number of steps.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FittedMu {
+    /// The number of steps.
+    pub steps: u32,
+    /// `mu` for each token.
+    pub slope: f64,
+    /// `mu` without tokens.
+    pub offset: f64,
+}
+
+impl FittedMu {
+    fn of(self, tokens: usize) -> f64 {
+        self.slope * tokens as f64 + self.offset
+    }
 }
 
 impl Shift {
-    /// `mu` of the dynamic shift for a number of tokens; the logarithm of the static one.
-    pub fn mu(self, tokens: usize) -> f64 {
+    /// What FLUX.2 was published with.
+    pub(crate) const FLUX2: Self = Self::Empirical {
+        few: FittedMu {
+            steps: 10,
+            slope: 8.738_095_24e-5,
+            offset: 1.898_333_33,
+        },
+        many: FittedMu {
+            steps: 200,
+            slope: 0.000_169_27,
+            offset: 0.456_666_66,
+        },
+        most_tokens: 4300,
+    };
+
+    /// `mu` of the dynamic shifts for a number of tokens and steps; the logarithm of the static one.
+    pub fn mu(self, tokens: usize, steps: u32) -> f64 {
         match self {
             Self::Static(shift) => libm::log(shift),
+            Self::Empirical {
+                few,
+                many,
+                most_tokens,
+            } => {
+                let of_many = many.of(tokens);
+                if tokens > most_tokens {
+                    return of_many;
+                }
+                let span = f64::from(many.steps) - f64::from(few.steps);
+                let slope = (of_many - few.of(tokens)) / span;
+                of_many + slope * (f64::from(steps) - f64::from(many.steps))
+            }
             Self::Dynamic {
                 base_shift,
                 max_shift,
@@ -185,10 +247,14 @@ impl Shift {
         }
     }
 
-    fn apply(self, sigma: f64, tokens: usize) -> f64 {
+    fn apply(self, sigma: f64, tokens: usize, steps: u32) -> f64 {
+        // No shift moves pure noise; rounding would, to beyond 1 for some factors below 1.
+        if sigma >= 1.0 {
+            return sigma;
+        }
         let factor = match self {
             Self::Static(shift) => shift,
-            Self::Dynamic { .. } => libm::exp(self.mu(tokens)),
+            Self::Dynamic { .. } | Self::Empirical { .. } => libm::exp(self.mu(tokens, steps)),
         };
         factor * sigma / (1.0 + (factor - 1.0) * sigma)
     }
@@ -212,7 +278,21 @@ pub enum Spacing {
 }
 
 impl SigmaSchedule {
-    /// The levels of a run; `tokens` counts for a dynamic shift alone.
+    /// The same with a static shift and nothing stretched, as models distilled to a few steps want it; `None` for a
+    /// schedule that is not one of a flow.
+    #[must_use]
+    pub fn with_shift(&self, shift: f64) -> Option<Self> {
+        match self {
+            Self::Flow { end, .. } => Some(Self::Flow {
+                end: *end,
+                shift: Shift::Static(shift),
+                terminal: None,
+            }),
+            Self::ScaledLinear { .. } => None,
+        }
+    }
+
+    /// The levels of a run; `tokens` counts for the dynamic shifts alone.
     ///
     /// # Errors
     ///
@@ -241,6 +321,7 @@ impl SigmaSchedule {
                 beta_end,
                 training_steps,
                 spacing,
+                ..
             } => {
                 let possible = (1..=10_000).contains(&training_steps)
                     && 0.0 < beta_start
@@ -269,7 +350,7 @@ fn flow_sigmas(
 ) -> Vec<f64> {
     let end = end.unwrap_or(1.0 / f64::from(steps));
     let mut sigmas: Vec<f64> = linspace(1.0, end, steps)
-        .map(|sigma| shift.apply(sigma, tokens))
+        .map(|sigma| shift.apply(sigma, tokens, steps))
         .collect();
     // With one step the last sigma is the first, and stretching would divide by zero.
     if let (Some(terminal), Some(&last)) = (terminal, sigmas.last())

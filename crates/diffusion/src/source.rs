@@ -146,7 +146,12 @@ impl Guide {
     /// Puts the source back where it is kept, at the level that the state has reached.
     pub(crate) fn keep(&self, state: &mut [f32], schedule: &Schedule, point: usize, noise: &[f32]) {
         let Some(mask) = &self.mask else { return };
-        let source = self.at(schedule, point, noise);
+        // A finished picture has it without noise, also where a solver ends at a little of that.
+        let source = if point == schedule.steps() {
+            self.latents.clone()
+        } else {
+            self.at(schedule, point, noise)
+        };
         for ((value, source), mask) in state.iter_mut().zip(source).zip(mask) {
             *value = *value * mask + source * (1.0 - mask);
         }

@@ -22,6 +22,8 @@ mod tensor;
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use rayon::prelude::*;
+
 use crate::device::Precision;
 use crate::error::DiffusionError;
 use crate::info::WeightFile;
@@ -227,22 +229,6 @@ impl Weights {
         Ok(&self.located(name)?.entry.shape)
     }
 
-    /// A text that a GGUF file tells of itself, such as `general.architecture`.
-    pub(crate) fn text(&self, key: &str) -> Option<&str> {
-        match self.metadata.get(key) {
-            Some(gguf::Value::Text(text)) => Some(text),
-            _ => None,
-        }
-    }
-
-    /// A number that a GGUF file tells of itself.
-    pub(crate) fn number(&self, key: &str) -> Option<f64> {
-        match self.metadata.get(key) {
-            Some(gguf::Value::Number(number)) => Some(*number),
-            _ => None,
-        }
-    }
-
     /// Number of weights, without the scales of `I8` tensors.
     pub fn parameters(&self) -> u64 {
         let counted = self.tensors().filter(|tensor| !self.is_scale(tensor.name));
@@ -264,7 +250,7 @@ impl Weights {
     ///
     /// [`DiffusionError::Io`].
     pub fn files(&self) -> Result<Vec<WeightFile>, DiffusionError> {
-        self.files.iter().map(Source::hash).collect()
+        self.files.par_iter().map(Source::hash).collect()
     }
 
     /// The files without their hashes.

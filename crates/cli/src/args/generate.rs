@@ -126,6 +126,10 @@ pub struct ModelParts {
     /// repeated
     #[arg(long, value_name = "FILE[:SCALE]", value_parser = lora)]
     pub lora: Vec<LoraFile>,
+    /// Shift of the noise levels in place of the model's own, such as 3 for Qwen-Image with the
+    /// Lightning changes
+    #[arg(long, value_name = "FACTOR")]
+    pub shift: Option<f64>,
     /// Where networks run: auto, cpu, cuda or metal
     #[arg(long, value_name = "NAME", default_value = "auto")]
     pub device: DevicePreference,
@@ -162,6 +166,7 @@ impl ModelParts {
                 Memory::Resident => Some(false),
                 Memory::Streamed => Some(true),
             },
+            shift: self.shift,
             tile: self.tile,
         }
     }
@@ -172,6 +177,7 @@ impl ModelParts {
             ("--transformer", self.transformer.is_some()),
             ("--text-encoder", self.text_encoder.is_some()),
             ("--lora", !self.lora.is_empty()),
+            ("--shift", self.shift.is_some()),
             ("--device", self.device != DevicePreference::Auto),
             ("--memory", self.memory != Memory::Auto),
             ("--tile", self.tile.is_some()),

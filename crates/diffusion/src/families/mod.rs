@@ -2,11 +2,15 @@
 //! to is a row of a table.
 
 mod flux;
+mod flux2;
+mod names;
 mod qwen_image;
 #[cfg(test)]
 mod reference;
+mod stable_diffusion;
 #[cfg(test)]
 mod tests;
+mod z_image;
 
 use std::path::{Path, PathBuf};
 
@@ -19,6 +23,7 @@ use crate::lora::{self, Fused, LoraFile};
 use crate::memory::{Available, MemoryPlan};
 use crate::pipeline::Pipeline;
 use crate::request::Size;
+use crate::schedule::SigmaSchedule;
 use crate::weights::Weights;
 
 /// How a model folder is opened.
@@ -37,9 +42,15 @@ pub struct OpenOptions {
     /// Whether blocks are read again in each evaluation, two at a time in memory; `None` where that is to depend on
     /// what is free.
     pub streamed: Option<bool>,
+    /// A static shift in place of the model's own schedule, such as 3 for Qwen-Image with the Lightning changes;
+    /// above 0 to [`MAX_SHIFT`].
+    pub shift: Option<f64>,
     /// Side of the tiles that pictures are decoded in, in pixels; whole where `None`.
     pub tile: Option<u32>,
 }
+
+/// Largest shift of [`OpenOptions`].
+pub const MAX_SHIFT: f64 = 100.0;
 
 /// What is known of a model before its weights are loaded.
 #[derive(Clone, Debug)]
@@ -64,6 +75,10 @@ type Describe = for<'a> fn(&'a Parts<'a>) -> Result<Opening<'a>, DiffusionError>
 const FAMILIES: &[(&str, Describe)] = &[
     ("QwenImagePipeline", qwen_image::describe),
     ("FluxPipeline", flux::describe),
+    ("ZImagePipeline", z_image::describe),
+    ("Flux2KleinPipeline", flux2::describe),
+    ("StableDiffusionPipeline", stable_diffusion::describe),
+    ("StableDiffusionXLPipeline", stable_diffusion::describe_xl),
 ];
 
 /// What a family opens its networks from.
@@ -158,8 +173,7 @@ impl<'a> Parts<'a> {
 
     /// Puts the low-rank changes onto a transformer's weights.
     pub(crate) fn adapt(&self, weights: &mut Weights) -> Result<Vec<AdapterFile>, DiffusionError> {
-        let files = self.options.loras.iter();
-        files.map(|file| lora::apply(file, weights)).collect()
+        self.adapt_as(weights, &[])
     }
 
     /// The same where files may have other names for layers.
@@ -168,10 +182,16 @@ impl<'a> Parts<'a> {
         weights: &mut Weights,
         fused: &[Fused],
     ) -> Result<Vec<AdapterFile>, DiffusionError> {
+        self.adapt_all(&mut [lora::Target::network(weights, fused)])
+    }
+
+    /// The same for several networks, each of them the one that some layers of a file belong to.
+    pub(crate) fn adapt_all(
+        &self,
+        targets: &mut [lora::Target<'_>],
+    ) -> Result<Vec<AdapterFile>, DiffusionError> {
         let files = self.options.loras.iter();
-        files
-            .map(|file| lora::apply_as(file, weights, fused))
-            .collect()
+        files.map(|file| lora::apply(file, targets)).collect()
     }
 }
 
@@ -192,10 +212,13 @@ impl Pipeline {
         let (parts, describe) = Parts::open(path, options, true)?;
         let Opening {
             info,
-            family,
+            mut family,
             costs,
             load,
         } = describe(&parts)?;
+        if let Some(shift) = options.shift {
+            family.schedule = shifted(&info, &family, shift)?;
+        }
         let streamed = choose_streaming(&info, &costs, &parts)?;
         load(info, family, streamed)
     }
@@ -225,6 +248,23 @@ impl Pipeline {
             size,
         })
     }
+}
+
+fn shifted(info: &ModelInfo, family: &Family, shift: f64) -> Result<SigmaSchedule, DiffusionError> {
+    if !(shift > 0.0 && shift <= MAX_SHIFT) {
+        return Err(DiffusionError::OutOfRange {
+            name: "shift",
+            found: shift.to_string(),
+            allowed: format!("above 0 to {MAX_SHIFT}"),
+        });
+    }
+    family
+        .schedule
+        .with_shift(shift)
+        .ok_or_else(|| DiffusionError::NotTaken {
+            model: info.name.clone(),
+            what: "shift",
+        })
 }
 
 /// All in memory where that fits, else block by block; refused where neither does.

@@ -65,7 +65,7 @@ impl Fixture {
     }
 
     /// The picture to start from.
-    fn source(&self, strength: f32, masked: bool) -> SourcePicture {
+    pub(super) fn source(&self, strength: f32, masked: bool) -> SourcePicture {
         let bytes = |name: &str| -> Vec<u8> {
             self.integers(name)
                 .iter()

@@ -145,3 +145,22 @@ fn latents_are_scaled_for_the_decoder() {
         "{error}"
     );
 }
+
+#[test]
+fn places_of_a_patch_are_scaled_each_by_itself() {
+    let scaling = LatentScaling::PerPatchedChannel {
+        mean: (0..8_u8).map(f32::from).collect(),
+        std: vec![10.0; 8],
+    };
+    let size = Size::new(16, 16).unwrap();
+    let latents = [1.0; 8];
+    let expected: Vec<f32> = (10..18_u8).map(f32::from).collect();
+    assert_eq!(
+        layout(2, scaling.clone())
+            .to_decoder(&latents, size)
+            .unwrap(),
+        expected
+    );
+    let error = layout(1, scaling).to_decoder(&latents, size).unwrap_err();
+    assert!(matches!(error, DiffusionError::Description(_)), "{error}");
+}

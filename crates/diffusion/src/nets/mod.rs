@@ -7,6 +7,7 @@ mod attention;
 mod blocks;
 mod conv;
 mod linear;
+mod modulation;
 mod norm;
 mod part;
 mod rope;
@@ -16,6 +17,7 @@ pub(crate) use attention::{Mask, attention, join_heads, repeat_heads, split_head
 pub(crate) use blocks::Blocks;
 pub(crate) use conv::{Conv2d, Padding, upsample};
 pub(crate) use linear::{Embedding, Linear};
+pub(crate) use modulation::{modulate, pieces};
 pub(crate) use norm::{GroupNorm, LayerNorm, RmsNorm, layer_norm};
 pub(crate) use part::Part;
 pub(crate) use rope::{Rope, Rotation};

@@ -41,6 +41,7 @@ fn stable_diffusion(spacing: Spacing) -> SigmaSchedule {
         beta_end: 0.012,
         training_steps: 1000,
         spacing,
+        ddim_ends_trained: false,
     }
 }
 
@@ -66,15 +67,59 @@ fn dynamic_shift_has_the_published_values() {
     };
     for (tokens, mu) in [(6889, 0.834325), (4096, 0.693548), (6032, 0.791129)] {
         assert!(
-            (shift.mu(tokens) - mu).abs() < 1e-6,
+            (shift.mu(tokens, 50) - mu).abs() < 1e-6,
             "{tokens}: {}",
-            shift.mu(tokens)
+            shift.mu(tokens, 50)
         );
     }
     let sigmas = sigmas(&QWEN.build(50, 6889).unwrap());
     assert_eq!(sigmas.len(), 51);
     close(&sigmas[..3], &[1.0, 0.990988, 0.981768], 1e-6, "first");
     close(&sigmas[48..], &[0.063783, 0.02, 0.0], 1e-6, "last");
+}
+
+/// Numbers that `compute_empirical_mu` of diffusers 0.42.1 gave for tokens and steps.
+#[test]
+fn empirical_shift_is_the_published_functions() {
+    let rows = [
+        (9, 1, 1.9673743218197284),
+        (9, 4, 1.944622800737019),
+        (256, 10, 1.9207028538144),
+        (1024, 4, 2.0306897079499455),
+        (1024, 50, 1.7019562073086316),
+        (4096, 1, 2.3086469856581564),
+        (4096, 4, 2.291179894115571),
+        (4096, 50, 2.0233511571292637),
+        (4096, 200, 1.1499965800000003),
+        (4300, 4, 2.3084780705406316),
+        (4301, 4, 1.18469693),
+        (4301, 200, 1.18469693),
+        (9216, 1, 2.01665898),
+    ];
+    for (tokens, steps, mu) in rows {
+        let found = Shift::FLUX2.mu(tokens, steps);
+        assert!(
+            (found - mu).abs() < 1e-12,
+            "{tokens}, {steps}: {found} for {mu}"
+        );
+    }
+    let schedule = SigmaSchedule::Flow {
+        end: None,
+        shift: Shift::FLUX2,
+        terminal: None,
+    };
+    let factor = 2.291179894115571_f64.exp();
+    let expected: Vec<f64> = [1.0, 0.75, 0.5, 0.25]
+        .iter()
+        .map(|s| factor / (factor + 1.0 / s - 1.0))
+        .chain([0.0])
+        .collect();
+    close(
+        &sigmas(&schedule.build(4, 4096).unwrap()),
+        &expected,
+        1e-12,
+        "four steps",
+    );
 }
 
 #[test]
@@ -154,6 +199,7 @@ fn impossible_schedules_are_refused() {
         beta_end,
         training_steps,
         spacing: Spacing::Karras,
+        ddim_ends_trained: false,
     };
     for schedule in [
         wrong(0.02, 0.01, 1000),
@@ -189,7 +235,13 @@ fn impossible_schedules_are_refused() {
 
 #[test]
 fn schedules_are_written_and_read() {
-    for schedule in [QWEN, stable_diffusion(Spacing::Leading { offset: 1 })] {
+    let empirical = SigmaSchedule::Flow {
+        end: None,
+        shift: Shift::FLUX2,
+        terminal: None,
+    };
+    let diffusion = stable_diffusion(Spacing::Leading { offset: 1 });
+    for schedule in [QWEN, empirical, diffusion] {
         let json = serde_json::to_string(&schedule).unwrap();
         assert_eq!(
             serde_json::from_str::<SigmaSchedule>(&json).unwrap(),
@@ -207,7 +259,8 @@ proptest! {
         shift in 0.5..12.0_f64,
     ) {
         let plain = SigmaSchedule::Flow { end: None, shift: Shift::Static(shift), terminal: None };
-        for schedule in [QWEN, plain] {
+        let empirical = SigmaSchedule::Flow { end: None, shift: Shift::FLUX2, terminal: None };
+        for schedule in [QWEN, plain, empirical] {
             let built = schedule.build(steps, tokens).unwrap();
             prop_assert_eq!(built.steps(), steps as usize);
             prop_assert_eq!(built.points()[0].sigma, 1.0);
@@ -224,4 +277,28 @@ proptest! {
             }
         }
     }
+}
+
+/// diffusers' scheduler with `base_shift = max_shift = ln 3` and no terminal, 4 steps, as the Lightning changes of
+/// Qwen-Image come with it.
+#[test]
+fn a_static_shift_of_three_is_lightnings_schedule() {
+    let own = SigmaSchedule::Flow {
+        end: None,
+        shift: Shift::Dynamic {
+            base_shift: 0.5,
+            max_shift: 0.9,
+            base_tokens: 256.0,
+            max_tokens: 8192.0,
+        },
+        terminal: Some(0.02),
+    };
+    let schedule = own.with_shift(3.0).unwrap().build(4, 6889).unwrap();
+    let sigmas: Vec<f64> = schedule.points().iter().map(|point| point.sigma).collect();
+    for (found, expected) in sigmas.iter().zip([1.0, 0.9, 0.75, 0.5, 0.0]) {
+        assert!((found - expected).abs() < 1e-12, "{sigmas:?}");
+    }
+    let later = schedule.from_step(2).unwrap();
+    assert_eq!(later.steps(), 2);
+    assert!(later.from_step(2).is_err());
 }

@@ -58,6 +58,31 @@ struct Added {
     special: bool,
 }
 
+/// `special_tokens_map.json`: where a folder does not list its added tokens, as older ones do not, what this file says
+/// of a token counts more than the configuration. (Stable Diffusion 2 fills up with `!` by it alone.)
+#[derive(Default, Deserialize)]
+struct Special {
+    pad_token: Option<Token>,
+    bos_token: Option<Token>,
+    eos_token: Option<Token>,
+    unk_token: Option<Token>,
+}
+
+impl Config {
+    fn open(folder: &Path) -> Result<Self, DiffusionError> {
+        let mut config: Self = read_json(&folder.join("tokenizer_config.json"))?;
+        let map = folder.join("special_tokens_map.json");
+        if config.added_tokens_decoder.is_empty() && map.is_file() {
+            let special: Special = read_json(&map)?;
+            config.pad_token = special.pad_token.or(config.pad_token);
+            config.bos_token = special.bos_token.or(config.bos_token);
+            config.eos_token = special.eos_token.or(config.eos_token);
+            config.unk_token = special.unk_token.or(config.unk_token);
+        }
+        Ok(config)
+    }
+}
+
 /// A token by its text, or with flags.
 #[derive(Clone, Deserialize)]
 #[serde(untagged)]
@@ -81,8 +106,7 @@ impl Tokenizer {
     ///
     /// [`DiffusionError::Io`], [`DiffusionError::ModelFolder`] where its files are missing or contradict themselves.
     pub(crate) fn open(folder: &Path) -> Result<Self, DiffusionError> {
-        let config_path = folder.join("tokenizer_config.json");
-        let config: Config = read_json(&config_path)?;
+        let config = Config::open(folder)?;
         let whole = folder.join("tokenizer.json");
         let bytes = if whole.is_file() {
             read_limited(&whole, MOST_BYTES)?
@@ -123,11 +147,6 @@ impl Tokenizer {
             .encode(text, true)
             .map_err(|error| DiffusionError::Compute(format!("reading the prompt: {error}")))?;
         Ok(encoding.get_ids().to_vec())
-    }
-
-    /// The id of a token by its text.
-    pub(crate) fn id(&self, token: &str) -> Option<u32> {
-        self.inner.token_to_id(token)
     }
 
     /// Ids filled up or cut to `length`. What is cut keeps the last token, which ends the text for encoders that add

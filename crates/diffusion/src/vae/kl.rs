@@ -19,6 +19,9 @@ pub(crate) struct KlConfig {
     #[serde(default = "three")]
     out_channels: usize,
     block_out_channels: Vec<usize>,
+    /// Where the decoder is narrower than the encoder.
+    #[serde(default)]
+    decoder_block_out_channels: Option<Vec<usize>>,
     layers_per_block: usize,
     pub(crate) latent_channels: usize,
     #[serde(default = "thirty_two")]
@@ -53,7 +56,9 @@ fn yes() -> bool {
 
 impl KlConfig {
     fn check(&self) -> Result<()> {
-        let possible = (1..=8).contains(&self.block_out_channels.len())
+        let stages = self.block_out_channels.len();
+        let possible = (1..=8).contains(&stages)
+            && self.decoder_stages().len() == stages
             && self.layers_per_block <= 16
             && self.in_channels == 3
             && self.out_channels == 3
@@ -65,6 +70,12 @@ impl KlConfig {
             "vae/config.json describes an auto-encoder of an impossible depth, or not of pictures with three channels"
                 .to_owned(),
         ))
+    }
+
+    /// Channels of the decoder's stages, from the picture inwards.
+    fn decoder_stages(&self) -> &[usize] {
+        let own = self.decoder_block_out_channels.as_ref();
+        own.unwrap_or(&self.block_out_channels)
     }
 
     /// Pixels of a side for one latent.
@@ -81,7 +92,7 @@ impl KlConfig {
 
     /// Channels of the widest stage at full size: what comes into the last one.
     pub(crate) fn widest(&self) -> usize {
-        let stages = &self.block_out_channels;
+        let stages = self.decoder_stages();
         stages.get(1).or(stages.first()).copied().unwrap_or(0)
     }
 }
@@ -363,7 +374,7 @@ struct Decoder {
 
 impl Decoder {
     fn new(part: &Part<'_>, config: &KlConfig) -> Result<Self> {
-        let widths: Vec<usize> = config.block_out_channels.iter().rev().copied().collect();
+        let widths: Vec<usize> = config.decoder_stages().iter().rev().copied().collect();
         let groups = config.norm_num_groups;
         let deepest = widths[0];
         let mut width = deepest;

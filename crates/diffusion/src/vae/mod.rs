@@ -1,5 +1,6 @@
 //! Auto-encoders between pictures and latents. Always in `f32`: in half precision what they lose is seen.
 
+mod flux2;
 mod kl;
 mod qwen;
 mod tiled;
@@ -12,6 +13,7 @@ use crate::image::FloatImage;
 use crate::model::Latents;
 use crate::request::Size;
 
+pub(crate) use flux2::PatchNormConfig;
 pub(crate) use kl::{KlConfig, KlVae};
 pub(crate) use qwen::{QwenVae, QwenVaeConfig};
 pub(crate) use tiled::Tiling;

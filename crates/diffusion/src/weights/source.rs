@@ -4,6 +4,7 @@ use std::fs::File;
 use std::io::{Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
+use std::time::SystemTime;
 
 use sha2::{Digest, Sha256};
 
@@ -23,8 +24,8 @@ pub(super) struct Source {
 
 #[derive(Debug)]
 enum Place {
-    /// The lock guards the position.
-    File(Mutex<File>, PathBuf),
+    /// The lock guards the position. The time is when the file was last changed before it was opened.
+    File(Mutex<File>, PathBuf, Option<SystemTime>),
     Memory(&'static [u8]),
 }
 
@@ -32,12 +33,12 @@ impl Source {
     pub(super) fn file(path: &Path) -> Result<Self, DiffusionError> {
         let refused = |error| DiffusionError::io("opening the weights", path, &error);
         let file = File::open(path).map_err(refused)?;
-        let length = file.metadata().map_err(refused)?.len();
+        let about = file.metadata().map_err(refused)?;
         let name = path.file_name().unwrap_or(path.as_os_str());
         Ok(Self {
             name: name.to_string_lossy().into_owned(),
-            length,
-            place: Place::File(Mutex::new(file), path.to_owned()),
+            length: about.len(),
+            place: Place::File(Mutex::new(file), path.to_owned(), about.modified().ok()),
         })
     }
 
@@ -68,11 +69,20 @@ impl Source {
 
     fn read_into(&self, offset: u64, bytes: &mut [u8]) -> Result<(), DiffusionError> {
         match &self.place {
-            Place::File(file, path) => {
+            Place::File(file, path, modified) => {
+                let refused = |error| DiffusionError::io("reading the weights", path, &error);
                 let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
                 file.seek(SeekFrom::Start(offset))
                     .and_then(|_| file.read_exact(bytes))
-                    .map_err(|error| DiffusionError::io("reading the weights", path, &error))
+                    .map_err(refused)?;
+                // What is computed with must be what was hashed.
+                let about = file.metadata().map_err(refused)?;
+                if about.len() != self.length || about.modified().ok() != *modified {
+                    return Err(DiffusionError::WeightsChanged {
+                        file: self.name.clone(),
+                    });
+                }
+                Ok(())
             }
             Place::Memory(all) => {
                 let start = offset as usize;

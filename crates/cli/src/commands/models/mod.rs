@@ -39,7 +39,17 @@ pub fn open(context: &Context<'_>, model: &str, parts: &ModelParts) -> Result<Pi
     let bar = context.printer.waiting(format!("loading {}", clean(model)));
     let pipeline = Pipeline::open(&folder, &parts.options());
     bar.finish_and_clear();
-    Ok(pipeline?)
+    let pipeline = pipeline?;
+    let license = &pipeline.info().license;
+    let accepted =
+        || store::is_pulled(&folder) && store::read(&folder).is_ok_and(|pulled| pulled.accepted);
+    if !store::is_free(license) && !accepted() {
+        context.printer.note(&format!(
+            "the licence of this model is {}; it may not allow every use, such as a commercial one",
+            clean(license)
+        ));
+    }
+    Ok(pipeline)
 }
 
 /// A folder as it is, else that of a pulled model.

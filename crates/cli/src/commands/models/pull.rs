@@ -19,24 +19,6 @@ use crate::text::{clean, hex};
 const PART: &str = ".part";
 /// Folders of a diffusers model that nothing here reads.
 const UNUSED: [&str; 2] = ["safety_checker", "feature_extractor"];
-/// Licences that allow any lawful use, as hubs write them; what is not among them must be accepted.
-const FREE: [&str; 14] = [
-    "apache-2.0",
-    "mit",
-    "bsd",
-    "bsd-2-clause",
-    "bsd-3-clause",
-    "cc0-1.0",
-    "cc-by-4.0",
-    "unlicense",
-    "isc",
-    "openrail",
-    "openrail++",
-    "creativeml-openrail-m",
-    "bigscience-openrail-m",
-    "bigcode-openrail-m",
-];
-
 /// Runs `models pull`.
 pub fn run(context: &Context<'_>, store: &Store, options: &Pull) -> Result<Exit, Failure> {
     let short = options.repository.rsplit('/').next().unwrap_or_default();
@@ -96,9 +78,7 @@ pub fn run(context: &Context<'_>, store: &Store, options: &Pull) -> Result<Exit,
 /// Tells the licence; whether it had to be accepted and was.
 fn license(context: &Context<'_>, options: &Pull, model: &HubModel) -> Result<bool, Failure> {
     let license = model.license.as_deref().map(clean);
-    let is_free = license
-        .as_deref()
-        .is_some_and(|license| FREE.contains(&license));
+    let is_free = license.as_deref().is_some_and(store::is_free);
     let shown = license.as_deref().unwrap_or("not told by its card");
     context.printer.say(&format!("licence: {shown}"))?;
     if is_free || options.accept_license {

@@ -19,6 +19,24 @@ const FORMAT: u32 = 1;
 const PARTIAL: &str = ".partial-";
 const MOST_MANIFEST: u64 = 16 << 20;
 
+/// Licences that allow any lawful use, as hubs write them; what is not among them must be accepted.
+const FREE: [&str; 14] = [
+    "apache-2.0",
+    "mit",
+    "bsd",
+    "bsd-2-clause",
+    "bsd-3-clause",
+    "cc0-1.0",
+    "cc-by-4.0",
+    "unlicense",
+    "isc",
+    "openrail",
+    "openrail++",
+    "creativeml-openrail-m",
+    "bigscience-openrail-m",
+    "bigcode-openrail-m",
+];
+
 /// Where a model came from and what is in it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Pulled {
@@ -175,6 +193,11 @@ pub fn read(folder: &Path) -> Result<Pulled, Failure> {
         return Err(damaged(format!("form {} is not known", pulled.format)));
     }
     Ok(pulled)
+}
+
+/// Whether a licence allows any lawful use, by its identifier in any case.
+pub fn is_free(license: &str) -> bool {
+    FREE.contains(&license.to_lowercase().as_str())
 }
 
 /// Whether a folder is one of a pulled model.

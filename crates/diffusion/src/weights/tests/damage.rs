@@ -144,3 +144,25 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_file_that_is_written_to_while_in_use_is_an_error() {
+    let file = f32_file("a", &[2], &[1.0, 2.0]);
+    let folder = Folder::new(&[("model.safetensors", file.clone())]);
+    let weights = folder.open().unwrap();
+    assert_eq!(weights.read("a", &[2]).unwrap(), [1.0, 2.0]);
+    let path = folder.path("model.safetensors");
+    let later = std::time::SystemTime::now() + std::time::Duration::from_secs(5);
+    let changed = std::fs::OpenOptions::new()
+        .append(true)
+        .open(&path)
+        .unwrap();
+    changed.set_modified(later).unwrap();
+    let error = weights.read("a", &[2]).unwrap_err().to_string();
+    assert!(error.contains("changed while it was in use"), "{error}");
+    // One that was put in its place by another name is another file.
+    let weights = folder.open().unwrap();
+    std::fs::write(folder.path("new"), file).unwrap();
+    std::fs::rename(folder.path("new"), &path).unwrap();
+    assert_eq!(weights.read("a", &[2]).unwrap(), [1.0, 2.0]);
+}
