@@ -5,6 +5,7 @@ mod bench;
 mod chart;
 mod code_limit;
 mod false_positives;
+mod families;
 mod generation;
 mod heat_map;
 mod issued_search;
@@ -48,6 +49,7 @@ cargo xtask contact-sheet FILE [PROMPTS]
                                     pictures of the embedded model for 48 prompts, or those of a file, as one
 cargo xtask draw PROMPTS FOLDER     one picture of the embedded model a line, for crates/diffusion/training/judge.py
 cargo xtask bench-diffusion         the embedded model beside PyTorch; COLOPHON_PYTHON with torch and safetensors
+    --families         small models of the families instead; COLOPHON_PYTHON with torch, diffusers and transformers
 cargo xtask issued-search [N]       exact search among N issued ids (default 1000000; 100000000 needs 4 GB)
 ";
 
@@ -95,6 +97,7 @@ fn run() -> Result<()> {
         }
         ["draw", prompts, folder] => generation::draw_all(Path::new(prompts), Path::new(folder)),
         ["bench-diffusion"] => generation::bench(),
+        ["bench-diffusion", "--families"] => families::bench(),
         _ => bail!("no such task\n{USAGE}"),
     }
 }

@@ -1,35 +1,15 @@
-//! 3 x 3 convolutions by Winograd's minimal filtering F(4 x 4, 3 x 3): Lavin and Gray, "Fast Algorithms for
-//! Convolutional Neural Networks" (arXiv 1509.09308), section 4.3.
-//!
-//! A tile of 6 x 6 inputs gives 4 x 4 outputs with 36 products instead of 144: a fourth of the work of a direct
-//! convolution, and matrices that stay in the cache. Rounding grows to about 1e-5 of the values.
+//! 3 x 3 convolutions by Winograd's minimal filtering, as in [`crate::nets::winograd`], with matrices that stay in the
+//! cache.
 //!
 //! Maps are channels-last: transforms then work on whole vectors of channels, and a 1 x 1 convolution is a plain
 //! matrix product.
 
 use std::array::from_fn as array;
-use std::ops::{Add, Mul, Sub};
 
 use candle_core::{Device, Tensor};
 
 use super::nets::{Part, Result};
-
-/// Outputs of a side of a tile.
-const OUT: usize = 4;
-/// Inputs of a side of a tile.
-const IN: usize = 6;
-/// Products of a tile.
-const POINTS: usize = IN * IN;
-
-/// The matrix G: what turns three weights of a line into six.
-const FILTER: [[f32; 3]; IN] = [
-    [0.25, 0.0, 0.0],
-    [-1.0 / 6.0, -1.0 / 6.0, -1.0 / 6.0],
-    [-1.0 / 6.0, 1.0 / 6.0, -1.0 / 6.0],
-    [1.0 / 24.0, 1.0 / 12.0, 1.0 / 6.0],
-    [1.0 / 24.0, -1.0 / 12.0, 1.0 / 6.0],
-    [0.0, 0.0, 1.0],
-];
+use crate::nets::winograd::{FILTER, IN, LANES, Lanes, OUT, POINTS, in_line, out_line};
 
 /// A square picture of `channels` values a pixel, channels last.
 #[derive(Clone, Debug, PartialEq)]
@@ -238,79 +218,6 @@ fn to_points(padded: &[f32], tiles: usize, channels: usize) -> Vec<f32> {
         }
     }
     points
-}
-
-/// `B^T d`.
-fn in_line(d: [Lanes; IN]) -> [Lanes; IN] {
-    let (even, odd) = (d[4] - d[2] * 4.0, d[3] - d[1] * 4.0);
-    let (near, far) = (d[4] - d[2], (d[3] - d[1]) * 2.0);
-    [
-        d[0] * 4.0 - d[2] * 5.0 + d[4],
-        even + odd,
-        even - odd,
-        near + far,
-        near - far,
-        d[1] * 4.0 - d[3] * 5.0 + d[5],
-    ]
-}
-
-/// `A^T m`.
-fn out_line(m: [Lanes; IN]) -> [Lanes; OUT] {
-    let (sum, difference) = (m[1] + m[2], m[1] - m[2]);
-    let (sum_2, difference_2) = (m[3] + m[4], m[3] - m[4]);
-    [
-        m[0] + sum + sum_2,
-        difference + difference_2 * 2.0,
-        sum + sum_2 * 4.0,
-        difference + difference_2 * 8.0 + m[5],
-    ]
-}
-
-/// Channels that are worked on at once: what compilers turn into vector instructions.
-const LANES: usize = 8;
-
-#[derive(Clone, Copy)]
-struct Lanes([f32; LANES]);
-
-impl Lanes {
-    /// Up to [`LANES`] values; zeros for those that are missing.
-    fn read(values: &[f32]) -> Self {
-        if let Ok(values) = values.try_into() {
-            return Self(values);
-        }
-        let mut lanes = [0.0; LANES];
-        lanes[..values.len()].copy_from_slice(values);
-        Self(lanes)
-    }
-
-    fn write(self, values: &mut [f32]) {
-        if let Ok(values) = <&mut [f32; LANES]>::try_from(&mut *values) {
-            *values = self.0;
-        } else {
-            values.copy_from_slice(&self.0[..values.len()]);
-        }
-    }
-}
-
-impl Add for Lanes {
-    type Output = Self;
-    fn add(self, other: Self) -> Self {
-        Self(array(|i| self.0[i] + other.0[i]))
-    }
-}
-
-impl Sub for Lanes {
-    type Output = Self;
-    fn sub(self, other: Self) -> Self {
-        Self(array(|i| self.0[i] - other.0[i]))
-    }
-}
-
-impl Mul<f32> for Lanes {
-    type Output = Self;
-    fn mul(self, factor: f32) -> Self {
-        Self(array(|i| self.0[i] * factor))
-    }
 }
 
 #[cfg(test)]

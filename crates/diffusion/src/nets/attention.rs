@@ -4,9 +4,10 @@
 use candle_core::{DType, Device, Tensor};
 
 use super::Result;
+use super::host::{change_rows, exp, largest, sum};
 
 /// Scores that exist at a time, values.
-const MOST_SCORES: usize = 1 << 24;
+const MOST_SCORES: usize = 1 << 20;
 const MOST_SCORES_ACCELERATOR: usize = 1 << 28;
 
 /// Which keys a query sees: added to the scores, broadcast over `[batch, heads, queries, keys]`.
@@ -77,13 +78,27 @@ pub(crate) fn attention(
         if let Some(mask) = mask {
             scores = scores.broadcast_add(&mask.queries(start, count)?)?;
         }
-        let shares = candle_nn::ops::softmax_last_dim(&scores)?.to_dtype(v.dtype())?;
+        let shares = softmax(scores, keys)?.to_dtype(v.dtype())?;
         pieces.push(shares.matmul(&v)?);
     }
     if pieces.len() == 1 {
         return Ok(pieces.swap_remove(0));
     }
     Ok(Tensor::cat(&pieces, 2)?)
+}
+
+/// Softmax of fresh scores, over rows of `keys`.
+fn softmax(scores: Tensor, keys: usize) -> Result<Tensor> {
+    let done = change_rows(&scores, keys, |row| {
+        let most = largest(row);
+        row.iter_mut().for_each(|score| *score = exp(*score - most));
+        let share = (1.0 / sum(row, |value| value)) as f32;
+        row.iter_mut().for_each(|value| *value *= share);
+    })?;
+    if done {
+        return Ok(scores);
+    }
+    Ok(candle_nn::ops::softmax_last_dim(&scores)?)
 }
 
 /// `[batch, tokens, heads * size]` to `[batch, heads, tokens, size]`.

@@ -1,14 +1,19 @@
 //! Convolutions. On a processor as a matrix product over gathered patches, which is several times quicker than
 //! candle's own there; on accelerators candle's.
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use rayon::prelude::*;
 
+use super::host::Values;
+use super::winograd;
 use super::{Part, Result};
 use crate::error::DiffusionError;
 
 /// Values of gathered patches that exist at a time.
 const MOST_GATHERED: usize = 1 << 23;
+
+/// Tiles of a picture from which on Winograd's filtering is quicker.
+const LEAST_TILES: usize = 16;
 
 /// Zeros around a picture, in pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,11 +96,14 @@ impl Conv2d {
 
     /// `[batch, inputs, height, width]` to `[batch, outputs, ..]`.
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let x = x.to_dtype(self.weight.dtype())?;
+        let x = x.to_dtype(self.weight.dtype())?.contiguous()?;
+        if let Some(filtered) = self.filtered(&x)? {
+            return Ok(filtered);
+        }
         let product = if self.side == 1 && self.stride == 1 && self.padding == Padding::even(0) {
             self.pointwise(&x)?
-        } else if x.device().is_cpu() && x.dtype() == DType::F32 {
-            self.gathered(&x)?
+        } else if let Some(pixels) = Values::of(&x) {
+            self.gathered(&x, &pixels)?
         } else {
             self.candle(&x)?
         };
@@ -103,6 +111,37 @@ impl Conv2d {
             Some(bias) => Ok(product.broadcast_add(&bias.reshape((1, bias.dim(0)?, 1, 1))?)?),
             None => Ok(product),
         }
+    }
+
+    /// By Winograd's filtering, where it applies and the filters are worth transforming.
+    fn filtered(&self, x: &Tensor) -> Result<Option<Tensor>> {
+        let (batch, inputs, height, width) = x.dims4()?;
+        let (outputs, expected, ..) = self.weight.dims4()?;
+        let shape = winograd::Shape {
+            inputs,
+            outputs,
+            height,
+            width,
+        };
+        let applies = (self.side, self.stride) == (3, 1)
+            && self.padding == Padding::even(1)
+            && inputs == expected
+            && shape.tiles() >= LEAST_TILES;
+        if !applies {
+            return Ok(None);
+        }
+        let (Some(pictures), Some(weight)) = (Values::of(x), Values::of(&self.weight)) else {
+            return Ok(None);
+        };
+        let bias = self.bias.as_ref().map(Values::of);
+        let bias: &[f32] = match &bias {
+            None => &[],
+            Some(Some(bias)) => bias,
+            Some(None) => return Ok(None),
+        };
+        let values = winograd::convolution(&pictures, &weight, bias, shape)?;
+        let shape = (batch, outputs, height, width);
+        Ok(Some(Tensor::from_vec(values, shape, x.device())?))
     }
 
     fn pointwise(&self, x: &Tensor) -> Result<Tensor> {
@@ -131,7 +170,7 @@ impl Conv2d {
     }
 
     /// Rows of output at a time: their patches side by side, `[inputs * side^2, pixels]`, times the weight.
-    fn gathered(&self, x: &Tensor) -> Result<Tensor> {
+    fn gathered(&self, x: &Tensor, pixels: &[f32]) -> Result<Tensor> {
         let (batch, inputs, height, width) = x.dims4()?;
         let Padding {
             top,
@@ -155,7 +194,6 @@ impl Conv2d {
         let outputs = self.weight.dim(0)?;
         let depth = inputs * side * side;
         let weight = self.weight.reshape((outputs, depth))?;
-        let pixels: Vec<f32> = x.flatten_all()?.to_vec1()?;
         let band = (MOST_GATHERED / (depth * columns).max(1)).clamp(1, rows);
         let mut pictures = Vec::with_capacity(batch);
         for picture in pixels.chunks_exact((inputs * height * width).max(1)) {

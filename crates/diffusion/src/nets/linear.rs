@@ -3,6 +3,7 @@
 use candle_core::quantized::QMatMul;
 use candle_core::{DType, Module, Tensor};
 
+use super::host::{Values, change_rows};
 use super::{Part, Result};
 use crate::weights::Matrix;
 
@@ -73,12 +74,27 @@ impl Linear {
             }
         };
         let product = match &self.bias {
-            Some(bias) => product.broadcast_add(&bias.to_dtype(product.dtype())?)?,
+            Some(bias) => add_bias(product, bias)?,
             None => product,
         };
         shape.push(product.dim(1)?);
         Ok(product.reshape(shape)?.to_dtype(x.dtype())?)
     }
+}
+
+/// Adds a bias to each row of a fresh product.
+fn add_bias(product: Tensor, bias: &Tensor) -> Result<Tensor> {
+    if let Some(bias) = Values::of(bias) {
+        let added = change_rows(&product, bias.len(), |row| {
+            for (value, bias) in row.iter_mut().zip(&*bias) {
+                *value += bias;
+            }
+        })?;
+        if added {
+            return Ok(product);
+        }
+    }
+    Ok(product.broadcast_add(&bias.to_dtype(product.dtype())?)?)
 }
 
 /// A vector for each of a number of things.

@@ -2,7 +2,7 @@
 
 use candle_core::{DType, Device, Tensor};
 
-use super::{Linear, Part, Result};
+use super::{Linear, Part, Result, silu};
 
 /// Sines and cosines of a number at falling frequencies (diffusers' `Timesteps`).
 #[derive(Clone, Copy, Debug)]
@@ -76,6 +76,6 @@ impl TimeEmbedding {
 
     pub(crate) fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let x = self.first.forward(&x.to_dtype(self.dtype)?)?;
-        self.second.forward(&x.silu()?)
+        self.second.forward(&silu(&x)?)
     }
 }

@@ -9,7 +9,7 @@ use serde::Deserialize;
 use crate::device::Compute;
 use crate::error::DiffusionError;
 use crate::nets::{
-    Embedding, LayerNorm, Linear, Mask, Part, Result, attention, join_heads, split_heads,
+    Embedding, LayerNorm, Linear, Mask, Part, Result, attention, gelu_erf, join_heads, split_heads,
 };
 use crate::weights::Weights;
 
@@ -53,7 +53,7 @@ impl Activation {
     fn forward(self, x: &Tensor) -> Result<Tensor> {
         Ok(match self {
             Self::QuickGelu => (x * candle_nn::ops::sigmoid(&(x * 1.702)?)?)?,
-            Self::Gelu => x.gelu_erf()?,
+            Self::Gelu => gelu_erf(x)?,
         })
     }
 }

@@ -11,7 +11,7 @@ use crate::device::Compute;
 use crate::error::DiffusionError;
 use crate::nets::{
     Blocks, Embedding, Linear, Mask, Part, Result, RmsNorm, Rope, attention, join_heads,
-    repeat_heads, split_heads,
+    repeat_heads, silu, split_heads,
 };
 use crate::weights::Weights;
 
@@ -210,7 +210,7 @@ impl Layer {
             .attention
             .forward(&self.before.forward(x)?, rope, mask)?)?;
         let normed = self.between.forward(&x)?;
-        let gated = (self.gate.forward(&normed)?.silu()? * self.up.forward(&normed)?)?;
+        let gated = (silu(&self.gate.forward(&normed)?)? * self.up.forward(&normed)?)?;
         Ok((x + self.down.forward(&gated)?)?)
     }
 }

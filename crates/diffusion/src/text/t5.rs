@@ -11,7 +11,8 @@ use serde::Deserialize;
 use crate::device::{Compute, Precision};
 use crate::error::DiffusionError;
 use crate::nets::{
-    Blocks, Embedding, Linear, Mask, Part, Result, RmsNorm, attention, join_heads, split_heads,
+    Blocks, Embedding, Linear, Mask, Part, Result, RmsNorm, attention, gelu, join_heads,
+    split_heads,
 };
 use crate::weights::Weights;
 
@@ -250,7 +251,7 @@ impl Layer {
         )?;
         let x = (x + self.out.forward(&join_heads(&mixed)?)?)?;
         let normed = self.between.forward(&x)?;
-        let gated = (self.gate.forward(&normed)?.gelu()? * self.up.forward(&normed)?)?;
+        let gated = (gelu(&self.gate.forward(&normed)?)? * self.up.forward(&normed)?)?;
         Ok((x + self.down.forward(&gated)?)?)
     }
 }

@@ -194,7 +194,7 @@ impl Residual {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let mut y = x.clone();
         for (norm, conv) in self.norms.iter().zip(&self.convs) {
-            y = conv.forward(&norm.forward(&y)?.silu()?)?;
+            y = conv.forward(&norm.silu(&y)?)?;
         }
         Ok(match &self.shortcut {
             Some(shortcut) => (y + shortcut.forward(x)?)?,
@@ -296,7 +296,7 @@ impl Tail {
     }
 
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.conv.forward(&self.norm.forward(x)?.silu()?)
+        self.conv.forward(&self.norm.silu(x)?)
     }
 }
 

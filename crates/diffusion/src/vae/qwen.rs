@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::AutoEncoder;
 use crate::error::DiffusionError;
 use crate::family::LatentScaling;
-use crate::nets::{Conv2d, Padding, Part, Result, attention, upsample};
+use crate::nets::{Conv2d, Padding, Part, PixelNorm, Result, attention, upsample};
 
 /// `vae/config.json`.
 #[derive(Clone, Debug, Deserialize)]
@@ -105,31 +105,6 @@ impl AutoEncoder for QwenVae {
     }
 }
 
-/// Each pixel's channels to unit length, times a weight.
-struct PixelNorm {
-    gamma: Tensor,
-    factor: f64,
-}
-
-impl PixelNorm {
-    fn new(part: &Part<'_>, channels: usize) -> Result<Self> {
-        // `[channels, 1, 1, 1]` or `[channels, 1, 1]`.
-        let shape = part.shape("gamma")?.to_vec();
-        Ok(Self {
-            gamma: part
-                .exact_tensor("gamma", &shape)?
-                .reshape((1, channels, 1, 1))?,
-            factor: (channels as f64).sqrt(),
-        })
-    }
-
-    fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        let length = x.sqr()?.sum_keepdim(1)?.sqrt()?.maximum(1e-12)?;
-        let normed = (x.broadcast_div(&length)? * self.factor)?;
-        Ok(normed.broadcast_mul(&self.gamma)?)
-    }
-}
-
 struct Residual {
     norms: [PixelNorm; 2],
     convs: [Conv2d; 2],
@@ -156,7 +131,7 @@ impl Residual {
     fn forward(&self, x: &Tensor) -> Result<Tensor> {
         let mut y = x.clone();
         for (norm, conv) in self.norms.iter().zip(&self.convs) {
-            y = conv.forward(&norm.forward(&y)?.silu()?)?;
+            y = conv.forward(&norm.silu(&y)?)?;
         }
         Ok(match &self.shortcut {
             Some(shortcut) => (y + shortcut.forward(x)?)?,
@@ -258,7 +233,7 @@ impl Encoder {
                 Down::Halve(conv) => conv.forward(&x)?,
             };
         }
-        let x = self.norm.forward(&self.middle.forward(&x)?)?.silu()?;
+        let x = self.norm.silu(&self.middle.forward(&x)?)?;
         self.last.forward(&x)
     }
 }
@@ -316,6 +291,6 @@ impl Decoder {
                 x = conv.forward(&upsample(&x)?)?;
             }
         }
-        self.last.forward(&self.norm.forward(&x)?.silu()?)
+        self.last.forward(&self.norm.silu(&x)?)
     }
 }

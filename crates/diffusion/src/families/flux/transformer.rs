@@ -10,7 +10,7 @@ use crate::device::Compute;
 use crate::error::DiffusionError;
 use crate::nets::{
     Blocks, Linear, Part, Result, RmsNorm, Rope, Rotation, Sinusoid, TimeEmbedding, attention,
-    join_heads, layer_norm, modulate, pieces, split_heads,
+    gated_sum, gelu, join_heads, modulated_norm, pieces, silu, split_heads,
 };
 use crate::weights::Weights;
 
@@ -218,7 +218,7 @@ impl Transformer {
         let image = both.narrow(1, words, image.dim(1)?)?;
         let scale = self.last_scale.forward(&condition)?.unsqueeze(1)?;
         let shift = self.last_shift.forward(&condition)?.unsqueeze(1)?;
-        let image = modulate(&layer_norm(&image, EPSILON)?, &shift, &scale)?;
+        let image = modulated_norm(&image, EPSILON, &shift, &scale)?;
         self.out.forward(&image)
     }
 
@@ -232,7 +232,7 @@ impl Transformer {
         if let Some(guidance) = &self.guidance {
             sum = (sum + guidance.forward(&wave(told.guidance)?)?)?;
         }
-        Ok((sum + self.pooled.forward(told.pooled)?)?.silu()?)
+        Ok(silu(&(sum + self.pooled.forward(told.pooled)?)?)?)
     }
 }
 
@@ -358,10 +358,10 @@ impl Stream {
     /// attention, then of those layers.
     fn leave(&self, x: &Tensor, mixed: &Tensor, m: &[Tensor; 6]) -> Result<Tensor> {
         let mixed = self.out.forward(&mixed.contiguous()?)?;
-        let x = (x + mixed.broadcast_mul(&m[2])?)?;
-        let entered = modulate(&layer_norm(&x, EPSILON)?, &m[3], &m[4])?;
-        let fed = self.down.forward(&self.up.forward(&entered)?.gelu()?)?;
-        Ok((x + fed.broadcast_mul(&m[5])?)?)
+        let x = gated_sum(&x, &mixed, &m[2])?;
+        let entered = modulated_norm(&x, EPSILON, &m[3], &m[4])?;
+        let fed = self.down.forward(&gelu(&self.up.forward(&entered)?)?)?;
+        gated_sum(&x, &fed, &m[5])
     }
 }
 
@@ -385,7 +385,7 @@ impl Double {
             |stream: &Stream| pieces::<6>(&stream.modulation.forward(condition)?.unsqueeze(1)?);
         let (of_image, of_text) = (of(&self.image)?, of(&self.text)?);
         let enter = |stream: &Stream, x: &Tensor, m: &[Tensor; 6]| {
-            let x = modulate(&layer_norm(x, EPSILON)?, &m[0], &m[1])?;
+            let x = modulated_norm(x, EPSILON, &m[0], &m[1])?;
             stream.projections.forward(&x)
         };
         let [iq, ik, iv] = enter(&self.image, image, &of_image)?;
@@ -432,7 +432,7 @@ impl Single {
     /// Text and image, one after the other.
     fn forward(&self, x: &Tensor, condition: &Tensor, rope: &Rope) -> Result<Tensor> {
         let [shift, scale, gate] = pieces::<3>(&self.modulation.forward(condition)?.unsqueeze(1)?)?;
-        let entered = modulate(&layer_norm(x, EPSILON)?, &shift, &scale)?;
+        let entered = modulated_norm(x, EPSILON, &shift, &scale)?;
         let [q, k, v] = self.projections.forward(&entered)?;
         let mixed = join_heads(&attention(
             &rope.turn(&q)?,
@@ -441,8 +441,8 @@ impl Single {
             None,
             None,
         )?)?;
-        let fed = self.up.forward(&entered)?.gelu()?;
+        let fed = gelu(&self.up.forward(&entered)?)?;
         let out = self.out.forward(&Tensor::cat(&[&mixed, &fed], 2)?)?;
-        Ok((x + out.broadcast_mul(&gate)?)?)
+        gated_sum(x, &out, &gate)
     }
 }

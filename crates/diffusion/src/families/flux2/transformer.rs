@@ -12,7 +12,7 @@ use crate::device::Compute;
 use crate::error::DiffusionError;
 use crate::nets::{
     Blocks, Linear, Part, Result, RmsNorm, Rope, Rotation, Sinusoid, TimeEmbedding, attention,
-    join_heads, layer_norm, modulate, pieces, split_heads,
+    gated_sum, join_heads, modulated_norm, pieces, silu, split_heads,
 };
 use crate::weights::Weights;
 
@@ -170,7 +170,7 @@ impl Transformer {
         // The network was trained with a thousand steps.
         let steps: Vec<f32> = time.iter().map(|sigma| 1000.0 * sigma).collect();
         let wave = Sinusoid::new(self.config.timestep_guidance_channels).forward(&steps, device)?;
-        let time = self.time.forward(&wave.to_dtype(dtype)?)?.silu()?;
+        let time = silu(&self.time.forward(&wave.to_dtype(dtype)?)?)?;
         let modulation =
             |linear: &Linear| -> Result<Tensor> { Ok(linear.forward(&time)?.unsqueeze(1)?) };
         let of_image = pieces::<6>(&modulation(&self.of_image)?)?;
@@ -197,7 +197,7 @@ impl Transformer {
         })?;
         let image = both.narrow(1, words, tokens)?;
         let (shift, scale) = (modulation(&self.last_shift)?, modulation(&self.last_scale)?);
-        let image = modulate(&layer_norm(&image, epsilon)?, &shift, &scale)?;
+        let image = modulated_norm(&image, epsilon, &shift, &scale)?;
         self.out.forward(&image)
     }
 }
@@ -212,7 +212,7 @@ fn positions(words: usize, (rows, columns): Grid) -> Vec<Vec<f32>> {
 /// The first half of the last axis through a sigmoid-weighted unit, times the second half.
 fn gated(x: &Tensor) -> Result<Tensor> {
     let [gate, value] = pieces::<2>(x)?;
-    Ok((gate.silu()? * value)?)
+    Ok((silu(&gate)? * value)?)
 }
 
 /// Norms of queries and keys.
@@ -302,10 +302,10 @@ impl Stream {
     /// The stream after attention gave `mixed`; `m` is shift, scale and gate of attention and of the feed-forward part.
     fn leave(&self, x: &Tensor, mixed: &Tensor, m: &[Tensor; 6], epsilon: f64) -> Result<Tensor> {
         let mixed = self.out.forward(&mixed.contiguous()?)?;
-        let x = (x + mixed.broadcast_mul(&m[2])?)?;
-        let entered = modulate(&layer_norm(&x, epsilon)?, &m[3], &m[4])?;
+        let x = gated_sum(&x, &mixed, &m[2])?;
+        let entered = modulated_norm(&x, epsilon, &m[3], &m[4])?;
         let fed = self.down.forward(&gated(&self.up.forward(&entered)?)?)?;
-        Ok((x + fed.broadcast_mul(&m[5])?)?)
+        gated_sum(&x, &fed, &m[5])
     }
 }
 
@@ -326,7 +326,7 @@ impl Double {
         rope: &Rope,
     ) -> Result<(Tensor, Tensor)> {
         let (heads, epsilon) = (self.config.num_attention_heads, self.config.eps);
-        let enter = |x: &Tensor, m: &[Tensor]| modulate(&layer_norm(x, epsilon)?, &m[0], &m[1]);
+        let enter = |x: &Tensor, m: &[Tensor]| modulated_norm(x, epsilon, &m[0], &m[1]);
         let [iq, ik, iv] = self.image.qkv(&enter(image, of_image)?, heads)?;
         let [tq, tk, tv] = self.text.qkv(&enter(text, of_text)?, heads)?;
         let join = |text: &Tensor, image: &Tensor| Tensor::cat(&[text, image], 2);
@@ -364,7 +364,7 @@ impl Single {
 
     fn forward(&self, x: &Tensor, m: &[Tensor; 3], rope: &Rope) -> Result<Tensor> {
         let (width, heads) = (self.config.width(), self.config.num_attention_heads);
-        let entered = modulate(&layer_norm(x, self.config.eps)?, &m[0], &m[1])?;
+        let entered = modulated_norm(x, self.config.eps, &m[0], &m[1])?;
         let all = self.into.forward(&entered)?;
         let piece = |start: usize, length: usize| all.narrow(D::Minus1, start, length);
         let (q, k, v) = (
@@ -376,6 +376,6 @@ impl Single {
         let mixed = attention(&rope.turn(&q)?, &rope.turn(&k)?, &v, None, None)?;
         let fed = gated(&piece(3 * width, 2 * self.config.hidden())?)?;
         let both = Tensor::cat(&[&join_heads(&mixed)?, &fed], D::Minus1)?;
-        Ok((x + self.out.forward(&both)?.broadcast_mul(&m[2])?)?)
+        gated_sum(x, &self.out.forward(&both)?, &m[2])
     }
 }

@@ -10,7 +10,7 @@ use crate::device::Compute;
 use crate::error::DiffusionError;
 use crate::nets::{
     Blocks, Linear, Mask, Part, Result, RmsNorm, Rope, Rotation, Sinusoid, TimeEmbedding,
-    attention, join_heads, layer_norm, modulate, pieces, split_heads,
+    attention, gated_sum, gelu, join_heads, modulated_norm, pieces, silu, split_heads,
 };
 use crate::weights::Weights;
 
@@ -176,7 +176,7 @@ impl Transformer {
             // The network was trained with a thousand steps.
             let steps: Vec<f32> = time.iter().map(|sigma| 1000.0 * sigma).collect();
             let wave = Sinusoid::new(256).forward(&steps, device)?;
-            Ok(self.time.forward(&wave)?.silu()?)
+            Ok(silu(&self.time.forward(&wave)?)?)
         };
         let (image_rope, text_rope) =
             ropes(grids, text.dim(1)?, &self.config.axes_dims_rope, device)?;
@@ -202,7 +202,7 @@ impl Transformer {
         let modulation = self.last_modulation.forward(&shared.time)?.unsqueeze(1)?;
         // Here the scale comes first.
         let [scale, shift] = pieces::<2>(&modulation)?;
-        let image = modulate(&layer_norm(&image, EPSILON)?, &shift, &scale)?;
+        let image = modulated_norm(&image, EPSILON, &shift, &scale)?;
         self.out.forward(&image)
     }
 }
@@ -327,7 +327,7 @@ impl Stream {
     }
 
     fn feed_forward(&self, x: &Tensor) -> Result<Tensor> {
-        self.down.forward(&self.up.forward(x)?.gelu()?)
+        self.down.forward(&gelu(&self.up.forward(x)?)?)
     }
 }
 
@@ -351,7 +351,7 @@ impl Block {
             .image
             .modulations(&shared.time, reference, image.dim(1)?)?;
         let of_text = self.text.modulations(&shared.time, None, text.dim(1)?)?;
-        let enter = |x: &Tensor, m: &[Tensor]| modulate(&layer_norm(x, EPSILON)?, &m[0], &m[1]);
+        let enter = |x: &Tensor, m: &[Tensor]| modulated_norm(x, EPSILON, &m[0], &m[1]);
         let entered = (enter(image, &of_image)?, enter(text, &of_text)?);
         let [iq, ik, iv] = self.image.qkv(&entered.0, self.heads, &shared.image_rope)?;
         let [tq, tk, tv] = self.text.qkv(&entered.1, self.heads, &shared.text_rope)?;
@@ -366,9 +366,9 @@ impl Block {
         let of_pixels = mixed.narrow(1, words, image.dim(1)?)?.contiguous()?;
         let of_pixels = self.image.out.forward(&of_pixels)?;
         let leave = |stream: &Stream, x: &Tensor, mixed: &Tensor, m: &[Tensor]| -> Result<Tensor> {
-            let x = (x + mixed.broadcast_mul(&m[2])?)?;
+            let x = gated_sum(&x, &mixed, &m[2])?;
             let fed = stream.feed_forward(&enter(&x, &m[3..])?)?;
-            Ok((x + fed.broadcast_mul(&m[5])?)?)
+            gated_sum(&x, &fed, &m[5])
         };
         Ok((
             leave(&self.image, image, &of_pixels, &of_image)?,

@@ -10,7 +10,7 @@ use crate::device::Compute;
 use crate::error::DiffusionError;
 use crate::nets::{
     Blocks, Conv2d, GroupNorm, LayerNorm, Linear, Padding, Part, Result, Sinusoid, TimeEmbedding,
-    attention, join_heads, split_heads, upsample,
+    attention, gelu_erf, join_heads, silu, split_heads, upsample,
 };
 use crate::weights::Weights;
 
@@ -95,7 +95,7 @@ impl Unet {
             )));
         }
         let shared = Shared {
-            time: self.told(time, text)?.silu()?,
+            time: silu(&self.told(time, text)?)?,
             text: &text.states,
         };
         let mut x = self
@@ -119,7 +119,7 @@ impl Unet {
             }
             Ok(())
         })?;
-        self.last.forward(&self.norm.forward(&x)?.silu()?)
+        self.last.forward(&self.norm.silu(&x)?)
     }
 
     /// Time, and what is added to it: `[batch, time_width]`.
@@ -258,10 +258,10 @@ impl Residual {
     }
 
     fn forward(&self, x: &Tensor, time: &Tensor) -> Result<Tensor> {
-        let y = self.convs[0].forward(&self.norms[0].forward(x)?.silu()?)?;
+        let y = self.convs[0].forward(&self.norms[0].silu(x)?)?;
         let time = self.time.forward(time)?.unsqueeze(2)?.unsqueeze(3)?;
         let y = y.broadcast_add(&time.to_dtype(y.dtype())?)?;
-        let y = self.convs[1].forward(&self.norms[1].forward(&y)?.silu()?)?;
+        let y = self.convs[1].forward(&self.norms[1].silu(&y)?)?;
         Ok(match &self.shortcut {
             Some(shortcut) => (shortcut.forward(x)? + y)?,
             None => (x + y)?,
@@ -373,7 +373,7 @@ impl Transformer {
         let both = self.up.forward(&self.norms[2].forward(&x)?)?;
         let values = both.narrow(2, 0, self.inner)?;
         let gates = both.narrow(2, self.inner, self.inner)?.contiguous()?;
-        let fed = self.down.forward(&(values * gates.gelu_erf()?)?)?;
+        let fed = self.down.forward(&(values * gelu_erf(&gates)?)?)?;
         Ok((x + fed)?)
     }
 }

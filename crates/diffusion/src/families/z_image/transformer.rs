@@ -10,7 +10,7 @@ use crate::device::Compute;
 use crate::error::DiffusionError;
 use crate::nets::{
     Blocks, Linear, Part, Result, RmsNorm, Rope, Rotation, Sinusoid, attention, join_heads,
-    layer_norm, pieces, split_heads,
+    layer_norm, pieces, silu, split_heads,
 };
 use crate::weights::Weights;
 
@@ -238,7 +238,7 @@ impl Transformer {
             Ok(())
         })?;
         let x = x.narrow(1, 0, grid.0 * grid.1)?;
-        let scale = self.last_modulation.forward(&time.silu()?)?.unsqueeze(1)?;
+        let scale = self.last_modulation.forward(&silu(&time)?)?.unsqueeze(1)?;
         let x = layer_norm(&x, LAST_EPSILON)?.broadcast_mul(&(scale + 1.0)?)?;
         picture(&self.out.forward(&x)?, grid, self.config.in_channels)
     }
@@ -248,7 +248,7 @@ impl Transformer {
         let wave =
             Sinusoid::new(WAVE).forward(&[time * self.config.t_scale], self.compute.device())?;
         let x = self.time[0].forward(&wave.to_dtype(self.compute.dtype())?)?;
-        self.time[1].forward(&x.silu()?)
+        self.time[1].forward(&silu(&x)?)
     }
 
     fn rope(&self, positions: &[Vec<f32>]) -> Result<Rope> {
@@ -388,7 +388,7 @@ impl Block {
     }
 
     fn feed_forward(&self, x: &Tensor) -> Result<Tensor> {
-        let gated = (self.gate.forward(x)?.silu()? * self.up.forward(x)?)?;
+        let gated = (silu(&self.gate.forward(x)?)? * self.up.forward(x)?)?;
         self.down.forward(&gated)
     }
 }
