@@ -522,3 +522,54 @@ fn a_picture_from_a_picture_names_its_parent_and_keeps_what_the_mask_keeps() {
         "tiny/model_index.json",
     );
 }
+
+#[test]
+fn every_family_issues_pictures() {
+    let bench = Bench::new();
+    for (fixture, family) in [
+        ("flux_schnell", "flux"),
+        ("flux_dev", "flux"),
+        ("flux2", "flux2"),
+        ("z_image", "z-image"),
+        ("stable_diffusion_1", "stable-diffusion"),
+        ("stable_diffusion_2", "stable-diffusion"),
+        ("stable_diffusion_xl", "stable-diffusion-xl"),
+    ] {
+        let text = model_folder::text(&fixtures(), fixture);
+        model_folder::write(&text, &bench.path(fixture), 0.2);
+        let out = format!("{fixture}.png");
+        // The picture of a network without training may be too busy for a mark; that it is issued is what counts here.
+        let arguments = [
+            "generate",
+            PROMPT,
+            "--model",
+            fixture,
+            "-o",
+            &out,
+            "--allow-unmarked",
+        ];
+        bench
+            .run(&[&arguments[..], &QUICK].concat())
+            .code(0)
+            .says(&format!("by {fixture}"));
+        let report = bench.run(&["verify", "--json", &out]).json().remove(0);
+        let generation = &report["evidence"]["ledger"]["generation"];
+        let recorded = files(generation);
+        for place in text["weights"].as_object().unwrap().keys() {
+            assert!(
+                recorded.contains(&place.as_str()),
+                "{fixture}: {place} is not in {recorded:?}"
+            );
+        }
+        assert_eq!(generation["seeds"], json!([7]), "{fixture}");
+        let info = bench
+            .run(&["models", "info", fixture, "--json"])
+            .code(0)
+            .json()
+            .remove(0);
+        assert!(
+            info["family"].as_str().unwrap().starts_with(family),
+            "{info}"
+        );
+    }
+}

@@ -1,7 +1,7 @@
 //! Softmax attention without a kernel of its own: in pieces of queries, so that the scores of a large picture
 //! (4.6 GB for 6,953 tokens and 24 heads) never exist all at once.
 
-use candle_core::{D, DType, Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
 use super::Result;
 
@@ -109,12 +109,4 @@ pub(crate) fn repeat_heads(x: &Tensor, times: usize) -> Result<Tensor> {
         .unsqueeze(2)?
         .expand((batch, heads, times, tokens, size))?;
     Ok(repeated.reshape((batch, heads * times, tokens, size))?)
-}
-
-/// All scores at once: what the tests hold the pieces against.
-#[cfg(test)]
-pub(super) fn plain(q: &Tensor, k: &Tensor, v: &Tensor) -> Result<Tensor> {
-    let scale = (q.dim(D::Minus1)? as f64).powf(-0.5);
-    let scores = (q.contiguous()?.matmul(&k.t()?.contiguous()?)? * scale)?;
-    Ok(candle_nn::ops::softmax_last_dim(&scores)?.matmul(&v.contiguous()?)?)
 }

@@ -81,9 +81,4 @@ impl<'a> Part<'a> {
         let name = format!("{}{name}", self.prefix);
         self.weights.matrix(&name, shape, self.dtype, self.device)
     }
-
-    /// Values in main memory.
-    pub(crate) fn values(&self, name: &str, shape: &[usize]) -> Result<Vec<f32>> {
-        self.weights.read(&format!("{}{name}", self.prefix), shape)
-    }
 }

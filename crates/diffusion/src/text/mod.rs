@@ -10,4 +10,4 @@ mod tokenizer;
 pub(crate) use clip::{Clip, ClipConfig};
 pub(crate) use qwen::{Qwen, QwenConfig, there};
 pub(crate) use t5::{T5, T5Config};
-pub(crate) use tokenizer::{Padded, Tokenizer};
+pub(crate) use tokenizer::Tokenizer;

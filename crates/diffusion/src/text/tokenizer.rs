@@ -149,11 +149,6 @@ impl Tokenizer {
         Ok(encoding.get_ids().to_vec())
     }
 
-    /// The id of a token by its text.
-    pub(crate) fn id(&self, token: &str) -> Option<u32> {
-        self.inner.token_to_id(token)
-    }
-
     /// Ids filled up or cut to `length`. What is cut keeps the last token, which ends the text for encoders that add
     /// one, where `keep_last` is set.
     ///

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::transformer::TransformerConfig;
 use crate::error::DiffusionError;
+use crate::families::names;
 use crate::lora::Fused;
 use crate::weights::Weights;
 
@@ -186,24 +187,12 @@ pub(super) fn unify(weights: &mut Weights, layers: &[Fused]) -> Result<(), Diffu
             own.then(|| name.to_owned())
         })
     })?;
-    for layer in layers.iter().filter(|layer| layer.parts.len() > 1) {
-        for kind in ROWS {
-            let whole = format!("{}.{kind}", layer.name);
-            if weights.contains(&whole) {
-                let named = |(name, rows): &(String, usize)| (format!("{name}.{kind}"), *rows);
-                let parts: Vec<(String, usize)> = layer.parts.iter().map(named).collect();
-                weights.split_rows(&whole, &parts)?;
-            }
-        }
-        for kind in WHOLE {
-            let whole = format!("{}.{kind}", layer.name);
-            if weights.contains(&whole) {
-                let names = layer.parts.iter().map(|(name, _)| format!("{name}.{kind}"));
-                weights.share(&whole, names)?;
-            }
-        }
-    }
-    Ok(())
+    let fused: Vec<Fused> = layers
+        .iter()
+        .filter(|layer| layer.parts.len() > 1)
+        .cloned()
+        .collect();
+    names::unify(weights, &fused)
 }
 
 /// The name of a norm of the original.

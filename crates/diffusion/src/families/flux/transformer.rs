@@ -10,7 +10,7 @@ use crate::device::Compute;
 use crate::error::DiffusionError;
 use crate::nets::{
     Blocks, Linear, Part, Result, RmsNorm, Rope, Rotation, Sinusoid, TimeEmbedding, attention,
-    join_heads, layer_norm, split_heads,
+    join_heads, layer_norm, modulate, pieces, split_heads,
 };
 use crate::weights::Weights;
 
@@ -381,7 +381,8 @@ impl Double {
         condition: &Tensor,
         rope: &Rope,
     ) -> Result<(Tensor, Tensor)> {
-        let of = |stream: &Stream| pieces::<6>(&stream.modulation.forward(condition)?);
+        let of =
+            |stream: &Stream| pieces::<6>(&stream.modulation.forward(condition)?.unsqueeze(1)?);
         let (of_image, of_text) = (of(&self.image)?, of(&self.text)?);
         let enter = |stream: &Stream, x: &Tensor, m: &[Tensor; 6]| {
             let x = modulate(&layer_norm(x, EPSILON)?, &m[0], &m[1])?;
@@ -430,7 +431,7 @@ impl Single {
 
     /// Text and image, one after the other.
     fn forward(&self, x: &Tensor, condition: &Tensor, rope: &Rope) -> Result<Tensor> {
-        let [shift, scale, gate] = pieces::<3>(&self.modulation.forward(condition)?)?;
+        let [shift, scale, gate] = pieces::<3>(&self.modulation.forward(condition)?.unsqueeze(1)?)?;
         let entered = modulate(&layer_norm(x, EPSILON)?, &shift, &scale)?;
         let [q, k, v] = self.projections.forward(&entered)?;
         let mixed = join_heads(&attention(
@@ -444,17 +445,4 @@ impl Single {
         let out = self.out.forward(&Tensor::cat(&[&mixed, &fed], 2)?)?;
         Ok((x + out.broadcast_mul(&gate)?)?)
     }
-}
-
-/// `x * (1 + scale) + shift`.
-fn modulate(x: &Tensor, shift: &Tensor, scale: &Tensor) -> Result<Tensor> {
-    Ok(x.broadcast_mul(&(scale + 1.0)?)?.broadcast_add(shift)?)
-}
-
-/// `N` equal pieces of `[batch, width]`, `[batch, 1, width / N]` each.
-fn pieces<const N: usize>(x: &Tensor) -> Result<[Tensor; N]> {
-    let chunks = x.unsqueeze(1)?.chunk(N, 2)?;
-    chunks.try_into().map_err(|_| {
-        DiffusionError::Description(format!("a modulation that cannot be cut into {N} pieces"))
-    })
 }

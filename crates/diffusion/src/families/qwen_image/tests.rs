@@ -1,8 +1,8 @@
 //! Against diffusers and transformers; `tests/reference/families/qwen_image.py` made the numbers.
 
 use super::*;
+use crate::families::OpenOptions;
 use crate::families::reference::{Fixture, Row, Run, largest, open, parts, row};
-use crate::families::{OpenOptions, tests as _};
 use crate::vae::AutoEncoder as _;
 
 const PROMPTS: [&str; 3] = [

@@ -10,7 +10,7 @@ use crate::device::Compute;
 use crate::error::DiffusionError;
 use crate::nets::{
     Blocks, Linear, Mask, Part, Result, RmsNorm, Rope, Rotation, Sinusoid, TimeEmbedding,
-    attention, join_heads, layer_norm, split_heads,
+    attention, join_heads, layer_norm, modulate, pieces, split_heads,
 };
 use crate::weights::Weights;
 
@@ -375,18 +375,4 @@ impl Block {
             leave(&self.text, text, &of_words, &of_text)?,
         ))
     }
-}
-
-/// `x * (1 + scale) + shift`.
-fn modulate(x: &Tensor, shift: &Tensor, scale: &Tensor) -> Result<Tensor> {
-    Ok(x.broadcast_mul(&(scale + 1.0)?)?.broadcast_add(shift)?)
-}
-
-/// `N` equal pieces of the last axis.
-fn pieces<const N: usize>(x: &Tensor) -> Result<[Tensor; N]> {
-    let last = x.rank() - 1;
-    let chunks = x.chunk(N, last)?;
-    chunks.try_into().map_err(|_| {
-        DiffusionError::Description(format!("a modulation that cannot be cut into {N} pieces"))
-    })
 }
