@@ -247,15 +247,6 @@ impl Weights {
         }
     }
 
-    /// A number that a GGUF file tells of itself.
-    #[cfg(test)]
-    fn number(&self, key: &str) -> Option<f64> {
-        match self.metadata.get(key) {
-            Some(gguf::Value::Number(number)) => Some(*number),
-            _ => None,
-        }
-    }
-
     /// Number of weights, without the scales of `I8` tensors.
     pub fn parameters(&self) -> u64 {
         let counted = self.tensors().filter(|tensor| !self.is_scale(tensor.name));
