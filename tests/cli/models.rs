@@ -402,8 +402,8 @@ fn a_hub_that_errs_or_lies_is_not_believed() {
         .says("OWNER/NAME");
 }
 
-#[test]
-fn a_picture_from_a_picture_names_its_parent_and_keeps_what_the_mask_keeps() {
+/// A bench with the tiny model, a picture of 523 x 517 pixels, and a mask for it.
+fn with_a_photo() -> Bench {
     let (bench, _) = bench();
     let (width, height) = (523, 517);
     bench.write("photo.png", &png(&scene(3, width, height)));
@@ -419,6 +419,12 @@ fn a_picture_from_a_picture_names_its_parent_and_keeps_what_the_mask_keeps() {
         .collect();
     let mask = Picture::new(width, height, Channels::Rgb, Samples::U8(mask)).unwrap();
     bench.write("mask.png", &png(&mask));
+    bench
+}
+
+#[test]
+fn a_picture_from_a_picture_names_its_parent_and_keeps_what_the_mask_keeps() {
+    let bench = with_a_photo();
     let edit = [
         "generate",
         PROMPT,
@@ -474,7 +480,11 @@ fn a_picture_from_a_picture_names_its_parent_and_keeps_what_the_mask_keeps() {
     };
     assert!(psnr(320, 0, 192, 512) > 40.0 && psnr(0, 0, 512, 140) > 40.0);
     assert!(psnr(110, 160, 180, 180) < 30.0);
+}
 
+#[test]
+fn a_picture_that_cannot_be_started_from_is_refused() {
+    let bench = with_a_photo();
     let refused = |options: &[&str], says: &str| {
         bench
             .run(&[&["generate", PROMPT, "-o", "x.png"], options].concat())

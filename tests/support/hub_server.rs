@@ -168,10 +168,7 @@ impl Shared {
         let sibling = |(name, bytes): (&String, &Vec<u8>)| {
             let mut sibling = json!({ "rfilename": name, "size": bytes.len() });
             if bytes.len() >= LARGE {
-                let digest: String = Sha256::digest(bytes)
-                    .iter()
-                    .map(|byte| format!("{byte:02x}"))
-                    .collect();
+                let digest = hexadecimal(&Sha256::digest(bytes));
                 sibling["lfs"] = json!({ "sha256": digest, "size": bytes.len() });
             }
             sibling
@@ -186,4 +183,12 @@ impl Shared {
         let license = trouble.license.as_deref().unwrap_or("apache-2.0");
         json!({ "sha": REVISION, "siblings": siblings, "cardData": { "license": license } })
     }
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    let digit = |half: u8| char::from_digit(u32::from(half), 16).unwrap();
+    let digits = bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    digits.collect()
 }

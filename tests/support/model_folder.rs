@@ -41,18 +41,22 @@ pub fn weight(name: &str, shape: &[usize]) -> Vec<f32> {
     if shape.len() >= 2 && !name.contains("gamma") {
         let inputs: usize = shape[1..].iter().product();
         let factor = (3.0 / inputs as f64).sqrt() as f32;
-        values.iter_mut().for_each(|value| *value *= factor);
+        for value in &mut values {
+            *value *= factor;
+        }
     } else if name.ends_with("running_var") {
         // Variances of batch norms are positive.
-        values
-            .iter_mut()
-            .for_each(|value| *value = *value * 0.5 + 1.0);
+        for value in &mut values {
+            *value = *value * 0.5 + 1.0;
+        }
     } else if name.ends_with("weight") || name.contains("gamma") {
-        values
-            .iter_mut()
-            .for_each(|value| *value = *value * 0.1 + 1.0);
+        for value in &mut values {
+            *value = *value * 0.1 + 1.0;
+        }
     } else {
-        values.iter_mut().for_each(|value| *value *= 0.1);
+        for value in &mut values {
+            *value *= 0.1;
+        }
     }
     values
 }
@@ -90,7 +94,9 @@ pub fn write(text: &Value, folder: &Path, contrast: f32) {
             let shape: Vec<usize> = serde_json::from_value(shape.clone()).unwrap();
             let mut values = weight(name, &shape);
             if name.contains("decoder.conv_out") {
-                values.iter_mut().for_each(|value| *value *= contrast);
+                for value in &mut values {
+                    *value *= contrast;
+                }
             }
             (name.clone(), (shape, values))
         };

@@ -20,9 +20,9 @@ pub const DEFAULT_HUB: &str = "https://huggingface.co";
 
 const CONNECT: Duration = Duration::from_secs(20);
 /// For the head of an answer, and for a whole listing.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 /// For a whole file.
-const MOST_TIME: Duration = Duration::from_secs(24 * 3600);
+const MOST_TIME: Duration = Duration::from_hours(24);
 /// Longest listing of a model.
 const MOST_LISTING: u64 = 32 << 20;
 const MOST_FILES: usize = 10_000;

@@ -58,7 +58,7 @@ pub struct Pull {
     /// Address of the hub
     #[arg(long, value_name = "URL", default_value = DEFAULT_HUB, env = "HF_ENDPOINT", hide_env_values = true)]
     pub hub: String,
-    /// File with an access token of the hub, for models that ask for one [default: HF_TOKEN]
+    /// File with an access token of the hub, for models that ask for one [default: that of the environment variable `HF_TOKEN`]
     #[arg(long, value_name = "FILE")]
     pub token_file: Option<PathBuf>,
     /// Talk to a hub unencrypted that is outside this machine and its local network

@@ -46,7 +46,7 @@ pub(super) fn silu_of(x: f32) -> f32 {
 #[inline]
 fn gelu_of(x: f32) -> f32 {
     /// Twice the root of two over pi.
-    const FACTOR: f32 = 1.595_769_1;
+    const FACTOR: f32 = 1.595_769;
     x / (1.0 + exp(-FACTOR * x * (1.0 + 0.044_715 * x * x)))
 }
 

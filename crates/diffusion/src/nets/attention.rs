@@ -91,9 +91,13 @@ pub(crate) fn attention(
 fn softmax(scores: Tensor, keys: usize) -> Result<Tensor> {
     let done = change_rows(&scores, keys, |row| {
         let most = largest(row);
-        row.iter_mut().for_each(|score| *score = exp(*score - most));
+        for score in row.iter_mut() {
+            *score = exp(*score - most);
+        }
         let share = (1.0 / sum(row, |value| value)) as f32;
-        row.iter_mut().for_each(|value| *value *= share);
+        for value in row.iter_mut() {
+            *value *= share;
+        }
     })?;
     if done {
         return Ok(scores);

@@ -1,4 +1,4 @@
-//! The text encoder of CLIP (arXiv 2103.00020), in OpenAI's and OpenCLIP's forms: `CLIPTextModel` and
+//! The text encoder of CLIP (arXiv 2103.00020), in OpenAI's and `OpenCLIP`'s forms: `CLIPTextModel` and
 //! `CLIPTextModelWithProjection` of `transformers`.
 
 use std::sync::Arc;

@@ -44,6 +44,7 @@ struct Config {
 }
 
 #[derive(Clone, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the file's own switches")]
 struct Added {
     content: String,
     #[serde(default)]
@@ -61,6 +62,7 @@ struct Added {
 /// `special_tokens_map.json`: where a folder does not list its added tokens, as older ones do not, what this file says
 /// of a token counts more than the configuration. (Stable Diffusion 2 fills up with `!` by it alone.)
 #[derive(Default, Deserialize)]
+#[expect(clippy::struct_field_names, reason = "names of the file")]
 struct Special {
     pad_token: Option<Token>,
     bos_token: Option<Token>,

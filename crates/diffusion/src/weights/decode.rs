@@ -126,7 +126,7 @@ impl StoredType {
             Self::F32 => values.checked_mul(4),
             Self::F16 | Self::Bf16 => values.checked_mul(2),
             Self::F8E4M3 | Self::I8 => Some(values),
-            Self::Blocks(kind) if values % kind.values() == 0 => {
+            Self::Blocks(kind) if values.is_multiple_of(kind.values()) => {
                 (values / kind.values()).checked_mul(kind.bytes())
             }
             Self::Blocks(_) | Self::Other(_) => None,
@@ -204,12 +204,12 @@ pub(super) fn check_finite(
     stored: &StoredType,
     bytes: &[u8],
 ) -> Result<(), DiffusionError> {
+    const F16: u16 = 0x7c00;
+    const F32: u16 = 0x7f80;
     // All bits of the exponent are set in NaN and infinity, and in nothing else.
     let bad = |value: &[u8], exponent: u16| {
         u16::from_le_bytes([value[0], value[1]]) & exponent == exponent
     };
-    const F16: u16 = 0x7c00;
-    const F32: u16 = 0x7f80;
     let found = match stored {
         StoredType::F32 => bytes.chunks_exact(4).position(|v| bad(&v[2..], F32)),
         StoredType::Bf16 => bytes.chunks_exact(2).position(|v| bad(v, F32)),

@@ -262,7 +262,7 @@ impl<'a> Parser<'a> {
         let values = values_of(&shape).ok_or_else(impossible)?;
         let row = shape.last().copied().unwrap_or(1) as u64;
         let length = match &stored {
-            StoredType::Blocks(kind) if row % BlockType::values(*kind) != 0 => None,
+            StoredType::Blocks(kind) if !row.is_multiple_of(BlockType::values(*kind)) => None,
             _ => stored.length(values),
         };
         // Of a type that is not known the length is not known either; it is refused when asked for.

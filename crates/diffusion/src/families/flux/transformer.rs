@@ -232,7 +232,7 @@ impl Transformer {
         if let Some(guidance) = &self.guidance {
             sum = (sum + guidance.forward(&wave(told.guidance)?)?)?;
         }
-        Ok(silu(&(sum + self.pooled.forward(told.pooled)?)?)?)
+        silu(&(sum + self.pooled.forward(told.pooled)?)?)
     }
 }
 
@@ -358,7 +358,7 @@ impl Stream {
     /// attention, then of those layers.
     fn leave(&self, x: &Tensor, mixed: &Tensor, m: &[Tensor; 6]) -> Result<Tensor> {
         let mixed = self.out.forward(&mixed.contiguous()?)?;
-        let x = gated_sum(&x, &mixed, &m[2])?;
+        let x = gated_sum(x, &mixed, &m[2])?;
         let entered = modulated_norm(&x, EPSILON, &m[3], &m[4])?;
         let fed = self.down.forward(&gelu(&self.up.forward(&entered)?)?)?;
         gated_sum(&x, &fed, &m[5])

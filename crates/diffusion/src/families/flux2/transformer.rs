@@ -302,7 +302,7 @@ impl Stream {
     /// The stream after attention gave `mixed`; `m` is shift, scale and gate of attention and of the feed-forward part.
     fn leave(&self, x: &Tensor, mixed: &Tensor, m: &[Tensor; 6], epsilon: f64) -> Result<Tensor> {
         let mixed = self.out.forward(&mixed.contiguous()?)?;
-        let x = gated_sum(&x, &mixed, &m[2])?;
+        let x = gated_sum(x, &mixed, &m[2])?;
         let entered = modulated_norm(&x, epsilon, &m[3], &m[4])?;
         let fed = self.down.forward(&gated(&self.up.forward(&entered)?)?)?;
         gated_sum(&x, &fed, &m[5])

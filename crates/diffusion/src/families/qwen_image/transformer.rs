@@ -19,6 +19,7 @@ const THETA: f64 = 10_000.0;
 
 /// `transformer/config.json`.
 #[derive(Clone, Debug, Deserialize)]
+#[expect(clippy::struct_excessive_bools, reason = "the file's own switches")]
 pub(crate) struct TransformerConfig {
     pub(crate) patch_size: usize,
     pub(crate) in_channels: usize,
@@ -176,13 +177,14 @@ impl Transformer {
             // The network was trained with a thousand steps.
             let steps: Vec<f32> = time.iter().map(|sigma| 1000.0 * sigma).collect();
             let wave = Sinusoid::new(256).forward(&steps, device)?;
-            Ok(silu(&self.time.forward(&wave)?)?)
+            silu(&self.time.forward(&wave)?)
         };
         let (image_rope, text_rope) =
             ropes(grids, text.dim(1)?, &self.config.axes_dims_rope, device)?;
-        let reference = match self.config.zero_cond_t && own < tokens {
-            true => Some((told(&vec![0.0; batch])?, own)),
-            false => None,
+        let reference = if self.config.zero_cond_t && own < tokens {
+            Some((told(&vec![0.0; batch])?, own))
+        } else {
+            None
         };
         let shared = Shared {
             time: told(time)?,
@@ -366,7 +368,7 @@ impl Block {
         let of_pixels = mixed.narrow(1, words, image.dim(1)?)?.contiguous()?;
         let of_pixels = self.image.out.forward(&of_pixels)?;
         let leave = |stream: &Stream, x: &Tensor, mixed: &Tensor, m: &[Tensor]| -> Result<Tensor> {
-            let x = gated_sum(&x, &mixed, &m[2])?;
+            let x = gated_sum(x, mixed, &m[2])?;
             let fed = stream.feed_forward(&enter(&x, &m[3..])?)?;
             gated_sum(&x, &fed, &m[5])
         };
