@@ -113,6 +113,7 @@ mod tests {
             assert!(error.abs() < 2.5e-7, "{x}: {error}");
         }
         assert!(exp(f32::NEG_INFINITY) < 2e-38);
+        assert!(exp(88.5).is_infinite());
         assert!(exp(f32::NAN).is_nan());
     }
 

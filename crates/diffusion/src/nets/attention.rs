@@ -7,7 +7,7 @@ use super::Result;
 use super::host::{change_rows, exp, largest, sum};
 
 /// Scores that exist at a time, values.
-const MOST_SCORES: usize = 1 << 20;
+const MOST_SCORES: usize = 1 << 22;
 const MOST_SCORES_ACCELERATOR: usize = 1 << 28;
 
 /// Which keys a query sees: added to the scores, broadcast over `[batch, heads, queries, keys]`.
@@ -62,7 +62,7 @@ pub(crate) fn attention(
     let keys = k.dim(2)?;
     let scale = scale.unwrap_or_else(|| (size as f64).powf(-0.5));
     let q = (q.contiguous()? * scale)?;
-    let k = k.t()?.contiguous()?;
+    let k = k.contiguous()?.t()?;
     let v = v.contiguous()?;
     let most = if q.device().is_cpu() {
         MOST_SCORES

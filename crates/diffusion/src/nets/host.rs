@@ -161,8 +161,8 @@ pub(crate) fn largest(values: &[f32]) -> f32 {
     lanes.into_iter().fold(rest, more)
 }
 
-/// `e^x` within two units of the last place, without branches; beyond -87 and 88 it stays what it is there. NaN stays
-/// NaN.
+/// `e^x` within two units of the last place, without branches. Below -87 it stays what it is there; from 88.4 on it is
+/// infinity; NaN stays NaN.
 #[inline]
 pub(crate) fn exp(x: f32) -> f32 {
     /// Added to a small number it leaves the nearest whole one in the last bits.
@@ -171,7 +171,7 @@ pub(crate) fn exp(x: f32) -> f32 {
     const HIGH: f32 = 0.693_359_4;
     const LOW: f32 = -2.121_944_4e-4;
     let x = if x < -87.0 { -87.0 } else { x };
-    let x = if x > 88.0 { 88.0 } else { x };
+    let x = if x > 89.0 { 89.0 } else { x };
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let whole = shifted - ROUND;
     let r = x - whole * HIGH - whole * LOW;

@@ -109,6 +109,73 @@ proptest! {
         let expected = expected.broadcast_add(&bias.reshape((1, output, 1, 1)).unwrap()).unwrap();
         prop_assert!(largest_difference(&conv.forward(&x).unwrap(), &expected) < 1e-4);
     }
+
+    /// The same where pictures are large enough for Winograd's filtering, which rounds more.
+    #[test]
+    fn filtered_convolutions_are_candles(
+        batch in 1..3_usize, input in 1..20_usize, output in 1..20_usize, height in 13..30_usize, width in 13..30_usize,
+        biased: bool,
+    ) {
+        let (kernel, bias) = (random(&[output, input, 3, 3]), random(&[output]));
+        let mut tensors = vec![("weight", &kernel)];
+        tensors.extend(biased.then_some(("bias", &bias)));
+        let weights = weights(&tensors);
+        let compute = Compute::cpu();
+        let part = Part::root(&weights, &compute);
+        let conv = Conv2d::new(&part, input, output, 3, 1, Padding::even(1)).unwrap();
+        let x = random(&[batch, input, height, width]);
+        let mut expected = x.conv2d(&kernel, 1, 1, 1, 1).unwrap();
+        if biased {
+            expected = expected.broadcast_add(&bias.reshape((1, output, 1, 1)).unwrap()).unwrap();
+        }
+        prop_assert!(largest_difference(&conv.forward(&x).unwrap(), &expected) < 5e-4);
+    }
+
+    /// Fused norms are the plain ones, whether a modulation is one for all tokens or one for each.
+    #[test]
+    fn modulated_norms_are_their_definitions(
+        batch in 1..3_usize, tokens in 1..40_usize, width in 2..600_usize, each: bool,
+    ) {
+        let x = (random(&[batch, tokens, width]) + 3.0).unwrap();
+        let y = random(&[batch, tokens, width]);
+        let all = random(&[batch, if each { tokens } else { 1 }, 3 * width]);
+        let [shift, scale, gate] = pieces::<3>(&all).unwrap();
+        let mean = x.mean_keepdim(2).unwrap();
+        let centred = x.broadcast_sub(&mean).unwrap();
+        let variance = (centred.sqr().unwrap().mean_keepdim(2).unwrap() + 1e-6).unwrap();
+        let normed = centred.broadcast_div(&variance.sqrt().unwrap()).unwrap();
+        let modulated = normed.broadcast_mul(&(&scale + 1.0).unwrap()).unwrap().broadcast_add(&shift).unwrap();
+        prop_assert!(largest_difference(&layer_norm(&x, 1e-6).unwrap(), &normed) < 1e-4);
+        let found = modulated_norm(&x, 1e-6, &shift, &scale).unwrap();
+        prop_assert!(largest_difference(&found, &modulated) < 2e-4);
+        let sum = (&x + y.broadcast_mul(&gate).unwrap()).unwrap();
+        prop_assert!(largest_difference(&gated_sum(&x, &y, &gate).unwrap(), &sum) < 1e-5);
+    }
+
+    /// Norms of pictures, and SiLU after them in the same pass.
+    #[test]
+    fn norms_of_pictures_are_their_definitions(
+        batch in 1..3_usize, groups in 1..4_usize, each in 1..5_usize, height in 1..40_usize, width in 1..40_usize,
+    ) {
+        let channels = groups * each;
+        let x = random(&[batch, channels, height, width]);
+        let (weight, bias) = (random(&[channels]), random(&[channels]));
+        let weights = weights(&[("weight", &weight), ("bias", &bias), ("gamma", &weight)]);
+        let compute = Compute::cpu();
+        let part = Part::root(&weights, &compute);
+        let group = GroupNorm::new(&part, groups, channels, 1e-5).unwrap();
+        let reference = candle_nn::GroupNorm::new(weight.clone(), bias, channels, groups, 1e-5).unwrap();
+        let expected = candle_core::Module::forward(&reference, &x).unwrap();
+        prop_assert!(largest_difference(&group.forward(&x).unwrap(), &expected) < 1e-4);
+        prop_assert!(largest_difference(&group.silu(&x).unwrap(), &expected.silu().unwrap()) < 1e-4);
+
+        let pixel = PixelNorm::new(&part, channels).unwrap();
+        let length = x.sqr().unwrap().sum_keepdim(1).unwrap().sqrt().unwrap();
+        let gamma = (weight * (channels as f64).sqrt()).unwrap().reshape((1, channels, 1, 1)).unwrap();
+        let expected = x.broadcast_div(&length).unwrap().broadcast_mul(&gamma).unwrap();
+        prop_assert!(largest_difference(&pixel.forward(&x).unwrap(), &expected) < 1e-5);
+        prop_assert!(largest_difference(&pixel.silu(&x).unwrap(), &expected.silu().unwrap()) < 1e-5);
+    }
 }
 
 #[test]
