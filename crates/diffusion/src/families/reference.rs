@@ -100,10 +100,10 @@ pub(crate) fn check_digests(folder: &Path, scripts: &serde_json::Value) {
     use sha2::{Digest, Sha256};
     for (name, expected) in scripts.as_object().unwrap() {
         let bytes = std::fs::read(folder.join(name)).unwrap();
-        let digest: String = Sha256::digest(&bytes)
+        let digest = Sha256::digest(&bytes);
+        let digest = digest
             .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         assert_eq!(
             &digest, expected,
             "{name} has changed: run it again, it makes the fixture"

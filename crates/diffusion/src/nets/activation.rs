@@ -76,10 +76,12 @@ mod tests {
 
     /// The exact function, in `f64`.
     type Exact = fn(f64) -> f64;
+    /// Name, ours, exact.
+    type Kind = (&'static str, fn(f32) -> f32, Exact);
 
     #[test]
     fn activations_are_within_a_millionth() {
-        let kinds: [(&str, fn(f32) -> f32, Exact); 3] = [
+        let kinds: [Kind; 3] = [
             ("silu", silu_of, |x| x / (1.0 + (-x).exp())),
             ("gelu", gelu_of, |x| {
                 let u = (2.0 / std::f64::consts::PI).sqrt() * (x + 0.044715 * x * x * x);

@@ -240,11 +240,11 @@ mod tests {
     fn eight_bit_floats_are_those_of_the_paper() {
         // Table 1: largest normal, smallest normal, largest and smallest subnormal.
         for (bits, value) in [
-            (0b0_1111_110, 448.0),
-            (0b0_0001_000, 2f32.powi(-6)),
-            (0b0_0000_111, 0.875 * 2f32.powi(-6)),
-            (0b0_0000_001, 2f32.powi(-9)),
-            (0b1_0111_000, -1.0),
+            (0b0111_1110, 448.0),
+            (0b0000_1000, 2f32.powi(-6)),
+            (0b0000_0111, 0.875 * 2f32.powi(-6)),
+            (0b0000_0001, 2f32.powi(-9)),
+            (0b1011_1000, -1.0),
             (0, 0.0),
         ] {
             assert_eq!(f8_e4m3(bits), value, "{bits:08b}");
