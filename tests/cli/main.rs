@@ -20,5 +20,6 @@ mod mark;
 #[path = "../support/model_folder.rs"]
 mod model_folder;
 mod models;
+mod pull;
 mod support;
 mod way;
