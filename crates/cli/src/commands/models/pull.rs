@@ -124,13 +124,13 @@ fn is_wanted(path: &str) -> bool {
         return false;
     }
     let ends = |ends: &[&str]| ends.iter().any(|end| file.ends_with(end));
-    // `model.fp16.safetensors` beside `model.safetensors`.
-    let stem = file.split(".safetensors").next().unwrap_or_default();
-    let variant = ["fp16", "bf16", "fp32", "non_ema"].iter().any(|variant| {
-        stem.split('.')
-            .skip(1)
-            .any(|word| word.split('-').next() == Some(variant))
-    });
+    // `model.fp16.safetensors` beside `model.safetensors`, and `model.fp16-00001-of-00002.safetensors`.
+    let variants = ["fp16", "bf16", "fp32", "non_ema"];
+    let words = file
+        .split('.')
+        .skip(1)
+        .filter_map(|word| word.split('-').next());
+    let variant = words.into_iter().any(|word| variants.contains(&word));
     let flax = file.starts_with("flax") || file.starts_with("openvino");
     !variant && !flax && ends(&[".json", ".txt", ".safetensors", ".model", ".jinja"])
 }
