@@ -197,7 +197,7 @@ pub enum DiffusionError {
     },
     /// The header or the index contradicts itself.
     #[error(
-        "{file} is no safetensors file or index that can be read: {reason}; copy or download it again"
+        "{file} is no safetensors file, GGUF file or index that can be read: {reason}; copy or download it again"
     )]
     WeightsInvalid {
         /// The file.
@@ -272,6 +272,10 @@ impl DiffusionError {
 
 impl From<candle_core::Error> for DiffusionError {
     fn from(error: candle_core::Error) -> Self {
-        Self::Compute(error.to_string())
+        // A backtrace, which candle takes along where the environment asks for one, is nothing for users.
+        match error {
+            candle_core::Error::WithBacktrace { inner, .. } => Self::from(*inner),
+            error => Self::Compute(error.to_string()),
+        }
     }
 }

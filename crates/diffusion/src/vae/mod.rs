@@ -5,8 +5,9 @@ mod kl;
 mod qwen;
 mod tiled;
 
-use candle_core::{Device, Tensor};
+use candle_core::{DType, Device, Tensor};
 
+use crate::device::Compute;
 use crate::error::DiffusionError;
 use crate::family::LatentLayout;
 use crate::image::FloatImage;
@@ -16,8 +17,7 @@ use crate::request::Size;
 pub(crate) use flux2::PatchNormConfig;
 pub(crate) use kl::{KlConfig, KlVae};
 pub(crate) use qwen::{QwenVae, QwenVaeConfig};
-pub(crate) use tiled::Tiling;
-use tiled::tiled;
+use tiled::{Tiling, tiled};
 
 /// An auto-encoder, both ways, on tensors.
 pub(crate) trait AutoEncoder {
@@ -28,15 +28,42 @@ pub(crate) trait AutoEncoder {
     fn encode(&self, picture: &Tensor) -> Result<Tensor, DiffusionError>;
 }
 
-/// How a family gets from the sampler's latents to a picture and back.
-pub(crate) struct Coder<'a, A> {
-    pub(crate) vae: &'a A,
-    pub(crate) layout: &'a LatentLayout,
-    pub(crate) tiling: Option<Tiling>,
-    pub(crate) device: &'a Device,
+/// How a family gets from the sampler's latents to a picture and back, and to its network's tensors.
+pub(crate) struct Coder<A> {
+    vae: A,
+    layout: LatentLayout,
+    tiling: Option<Tiling>,
+    device: Device,
 }
 
-impl<A: AutoEncoder> Coder<'_, A> {
+impl<A: AutoEncoder> Coder<A> {
+    /// `tile` is the side of tiles in pixels, if pictures are to be decoded in such.
+    pub(crate) fn new(vae: A, layout: LatentLayout, tile: Option<u32>, compute: &Compute) -> Self {
+        Self {
+            vae,
+            tiling: tile.map(|side| Tiling::of_pixels(side as usize, layout.downscale)),
+            layout,
+            device: compute.device().clone(),
+        }
+    }
+
+    /// How latents lie.
+    pub(crate) fn layout(&self) -> &LatentLayout {
+        &self.layout
+    }
+
+    /// Rows and columns of tokens.
+    pub(crate) fn grid(&self, size: Size) -> (usize, usize) {
+        let side = |pixels: u32| pixels as usize / (self.layout.downscale * self.layout.patch);
+        (side(size.height()), side(size.width()))
+    }
+
+    /// The sampler's latents as a batch of one.
+    pub(crate) fn tensor(&self, latents: &Latents) -> Result<Tensor, DiffusionError> {
+        let shape = latents.shape.as_slice();
+        Ok(Tensor::from_slice(&latents.values, shape, &self.device)?.unsqueeze(0)?)
+    }
+
     /// The picture of finished latents.
     pub(crate) fn decode(
         &self,
@@ -52,7 +79,7 @@ impl<A: AutoEncoder> Coder<'_, A> {
             side(size.height()),
             side(size.width()),
         );
-        let latents = Tensor::from_vec(values, shape, self.device)?;
+        let latents = Tensor::from_vec(values, shape, &self.device)?;
         let decode = |latents: &Tensor| self.vae.decode(latents);
         match self.tiling {
             Some(tiling) => picture(&tiled(&latents, scale, tiling, decode)?),
@@ -66,13 +93,21 @@ impl<A: AutoEncoder> Coder<'_, A> {
         picture: &FloatImage,
         size: Size,
     ) -> Result<Latents, DiffusionError> {
-        let latents = self.vae.encode(&tensor(picture, self.device)?)?;
+        let latents = self.vae.encode(&tensor(picture, &self.device)?)?;
         let latents = latents.flatten_all()?.to_vec1::<f32>()?;
         Ok(Latents {
             shape: self.layout.shape(size),
             values: self.layout.from_encoder(&latents, size)?,
         })
     }
+}
+
+/// What a network answered to `asked`, in the sampler's form.
+pub(crate) fn answer(asked: &Latents, output: &Tensor) -> Result<Latents, DiffusionError> {
+    Ok(Latents {
+        shape: asked.shape.clone(),
+        values: output.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?,
+    })
 }
 
 /// The picture of a decoder's `[1, 3, height, width]`, -1 to 1.

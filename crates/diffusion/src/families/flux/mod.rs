@@ -4,9 +4,9 @@
 mod names;
 mod transformer;
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 
-use crate::device::{Compute, Precision};
+use crate::device::Precision;
 use crate::error::DiffusionError;
 use crate::families::{Costs, Opening, Parts};
 use crate::family::{
@@ -21,7 +21,7 @@ use crate::request::Size;
 use crate::sampler::SamplerKind;
 use crate::schedule::SigmaSchedule;
 use crate::text::{Clip, ClipConfig, T5, T5Config, Tokenizer};
-use crate::vae::{Coder, KlConfig, KlVae, Tiling};
+use crate::vae::{Coder, KlConfig, KlVae, answer};
 use crate::weights::Weights;
 use transformer::{Grid, Told, Transformer, TransformerConfig};
 
@@ -45,12 +45,9 @@ const SIZES: [(u32, u32); 7] = [
 struct Flux {
     info: ModelInfo,
     family: Family,
-    layout: LatentLayout,
     text: Texts,
     transformer: Transformer,
-    vae: KlVae,
-    tiling: Option<Tiling>,
-    compute: Compute,
+    coder: Coder<KlVae>,
 }
 
 /// Both text encoders and their tokenizers.
@@ -148,12 +145,12 @@ pub(super) fn describe<'a>(parts: &'a Parts<'a>) -> Result<Opening<'a>, Diffusio
             family,
             text,
             transformer: Transformer::new(transformer.weights, config, compute, streamed)?,
-            vae: KlVae::new(&Part::exact(&vae.weights, compute), &vae_config)?,
-            tiling: options
-                .tile
-                .map(|side| Tiling::of_pixels(side as usize, layout.downscale)),
-            layout,
-            compute: compute.clone(),
+            coder: Coder::new(
+                KlVae::new(&Part::exact(&vae.weights, compute), &vae_config)?,
+                layout,
+                options.tile,
+                compute,
+            ),
         })
     };
     Ok(Opening {
@@ -264,25 +261,6 @@ impl Texts {
     }
 }
 
-impl Flux {
-    /// Rows and columns of tokens.
-    fn grid(&self, size: Size) -> Grid {
-        let side = |pixels: u32| pixels as usize / (self.layout.downscale * PATCH);
-        (side(size.height()), side(size.width()))
-    }
-}
-
-impl Flux {
-    fn coder(&self) -> Coder<'_, KlVae> {
-        Coder {
-            vae: &self.vae,
-            layout: &self.layout,
-            tiling: self.tiling,
-            device: self.compute.device(),
-        }
-    }
-}
-
 impl Model for Flux {
     type Conditioning = Conditioning;
 
@@ -300,12 +278,12 @@ impl Model for Flux {
             text,
             pooled,
             guidance: request.guidance,
-            grid: self.grid(request.size),
+            grid: self.coder.grid(request.size),
         })
     }
 
     fn latent_shape(&self, size: Size, _: &Conditioning) -> Vec<usize> {
-        self.layout.shape(size)
+        self.coder.layout().shape(size)
     }
 
     fn denoise(
@@ -315,21 +293,15 @@ impl Model for Flux {
         conditioning: &Conditioning,
         _: Branch,
     ) -> Result<Latents, DiffusionError> {
-        let shape = latents.shape.as_slice();
-        let image = Tensor::from_slice(&latents.values, shape, self.compute.device())?;
+        let image = self.coder.tensor(latents)?;
         let told = Told {
             text: &conditioning.text,
             pooled: &conditioning.pooled,
             time: &[time],
             guidance: &[conditioning.guidance],
         };
-        let velocity = self
-            .transformer
-            .forward(&image.unsqueeze(0)?, conditioning.grid, &told)?;
-        Ok(Latents {
-            shape: latents.shape.clone(),
-            values: velocity.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?,
-        })
+        let velocity = self.transformer.forward(&image, conditioning.grid, &told)?;
+        answer(latents, &velocity)
     }
 
     fn decode(
@@ -338,11 +310,11 @@ impl Model for Flux {
         size: Size,
         _: &Conditioning,
     ) -> Result<FloatImage, DiffusionError> {
-        self.coder().decode(latents, size)
+        self.coder.decode(latents, size)
     }
 
     fn encode_picture(&self, picture: &FloatImage, size: Size) -> Result<Latents, DiffusionError> {
-        self.coder().encode(picture, size)
+        self.coder.encode(picture, size)
     }
 }
 

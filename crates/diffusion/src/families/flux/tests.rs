@@ -6,6 +6,8 @@ use std::path::Path;
 use candle_core::quantized::{GgmlDType, QTensor, gguf_file};
 use candle_core::{Device, IndexOp};
 
+use candle_core::DType;
+
 use super::*;
 use crate::families::OpenOptions;
 use crate::families::reference::model_folder::{hashed, weight};

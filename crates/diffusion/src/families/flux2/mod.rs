@@ -4,7 +4,7 @@
 mod layout;
 mod transformer;
 
-use candle_core::{D, DType, Tensor};
+use candle_core::{D, Tensor};
 
 use crate::device::{Compute, Precision};
 use crate::error::DiffusionError;
@@ -21,7 +21,7 @@ use crate::request::Size;
 use crate::sampler::SamplerKind;
 use crate::schedule::{Shift, SigmaSchedule};
 use crate::text::{Qwen, QwenConfig, Tokenizer, there};
-use crate::vae::{Coder, KlConfig, KlVae, PatchNormConfig, Tiling};
+use crate::vae::{Coder, KlConfig, KlVae, PatchNormConfig, answer};
 use crate::weights::Weights;
 use transformer::{Grid, Transformer, TransformerConfig};
 
@@ -50,12 +50,10 @@ const SIZES: [(u32, u32); 7] = [
 struct Flux2 {
     info: ModelInfo,
     family: Family,
-    layout: LatentLayout,
     tokenizer: Tokenizer,
     text: Qwen,
     transformer: Transformer,
-    vae: KlVae,
-    tiling: Option<Tiling>,
+    coder: Coder<KlVae>,
     compute: Compute,
 }
 
@@ -141,11 +139,12 @@ pub(super) fn describe<'a>(parts: &'a Parts<'a>) -> Result<Opening<'a>, Diffusio
             tokenizer,
             text: Qwen::new(text.weights, text_config, compute, streamed)?,
             transformer: Transformer::new(transformer.weights, config, compute, streamed)?,
-            vae: KlVae::new(&Part::exact(&vae.weights, compute), &vae_config)?,
-            tiling: options
-                .tile
-                .map(|side| Tiling::of_pixels(side as usize, layout.downscale)),
-            layout,
+            coder: Coder::new(
+                KlVae::new(&Part::exact(&vae.weights, compute), &vae_config)?,
+                layout,
+                options.tile,
+                compute,
+            ),
             compute: compute.clone(),
         })
     };
@@ -262,20 +261,6 @@ impl Flux2 {
         let text = &self.family.text;
         read(prompt, text, &self.tokenizer, &self.text, &self.compute)
     }
-
-    fn grid(&self, size: Size) -> Grid {
-        let side = |pixels: u32| pixels as usize / (self.layout.downscale * self.layout.patch);
-        (side(size.height()), side(size.width()))
-    }
-
-    fn coder(&self) -> Coder<'_, KlVae> {
-        Coder {
-            vae: &self.vae,
-            layout: &self.layout,
-            tiling: self.tiling,
-            device: self.compute.device(),
-        }
-    }
 }
 
 impl Model for Flux2 {
@@ -296,12 +281,12 @@ impl Model for Flux2 {
         Ok(Conditioning {
             with: self.read(request.prompt)?,
             without: without.transpose()?,
-            grid: self.grid(request.size),
+            grid: self.coder.grid(request.size),
         })
     }
 
     fn latent_shape(&self, size: Size, _: &Conditioning) -> Vec<usize> {
-        self.layout.shape(size)
+        self.coder.layout().shape(size)
     }
 
     fn denoise(
@@ -315,15 +300,11 @@ impl Model for Flux2 {
             (Branch::Unconditional, Some(text)) => text,
             _ => &conditioning.with,
         };
-        let shape = latents.shape.as_slice();
-        let image = Tensor::from_slice(&latents.values, shape, self.compute.device())?;
-        let velocity =
-            self.transformer
-                .forward(&image.unsqueeze(0)?, conditioning.grid, text, &[time])?;
-        Ok(Latents {
-            shape: latents.shape.clone(),
-            values: velocity.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?,
-        })
+        let image = self.coder.tensor(latents)?;
+        let velocity = self
+            .transformer
+            .forward(&image, conditioning.grid, text, &[time])?;
+        answer(latents, &velocity)
     }
 
     fn decode(
@@ -332,11 +313,11 @@ impl Model for Flux2 {
         size: Size,
         _: &Conditioning,
     ) -> Result<FloatImage, DiffusionError> {
-        self.coder().decode(latents, size)
+        self.coder.decode(latents, size)
     }
 
     fn encode_picture(&self, picture: &FloatImage, size: Size) -> Result<Latents, DiffusionError> {
-        self.coder().encode(picture, size)
+        self.coder.encode(picture, size)
     }
 }
 

@@ -3,7 +3,7 @@
 
 mod transformer;
 
-use candle_core::{DType, Tensor};
+use candle_core::Tensor;
 use serde_json::Value;
 
 use crate::device::{Compute, Precision};
@@ -21,7 +21,7 @@ use crate::request::Size;
 use crate::sampler::SamplerKind;
 use crate::schedule::SigmaSchedule;
 use crate::text::{Qwen, QwenConfig, Tokenizer};
-use crate::vae::{Coder, QwenVae, QwenVaeConfig, Tiling};
+use crate::vae::{Coder, QwenVae, QwenVaeConfig, answer};
 use crate::weights::Weights;
 use transformer::{Grid, Transformer, TransformerConfig};
 
@@ -46,13 +46,10 @@ const SIZES: [(u32, u32); 7] = [
 struct QwenImage {
     info: ModelInfo,
     family: Family,
-    layout: LatentLayout,
     tokenizer: Tokenizer,
     text: Qwen,
     transformer: Transformer,
-    vae: QwenVae,
-    tiling: Option<Tiling>,
-    compute: Compute,
+    coder: Coder<QwenVae>,
 }
 
 /// Hidden states of prompt and negative prompt.
@@ -121,12 +118,12 @@ pub(super) fn describe<'a>(parts: &'a Parts<'a>) -> Result<Opening<'a>, Diffusio
             tokenizer,
             text: Qwen::new(text.weights, text_config, compute, streamed)?,
             transformer: Transformer::new(transformer.weights, config, compute, streamed)?,
-            vae: QwenVae::new(&Part::exact(&vae.weights, compute), &vae_config)?,
-            tiling: options
-                .tile
-                .map(|side| Tiling::of_pixels(side as usize, layout.downscale)),
-            layout,
-            compute: compute.clone(),
+            coder: Coder::new(
+                QwenVae::new(&Part::exact(&vae.weights, compute), &vae_config)?,
+                layout,
+                options.tile,
+                compute,
+            ),
         })
     };
     Ok(Opening {
@@ -211,27 +208,6 @@ impl QwenImage {
         let kept = ids.len() - text.dropped_tokens;
         Ok(states[0].narrow(1, text.dropped_tokens, kept)?)
     }
-
-    fn grid(&self, size: Size) -> (usize, usize) {
-        let side = |pixels: u32| pixels as usize / (self.layout.downscale * self.layout.patch);
-        (side(size.height()), side(size.width()))
-    }
-
-    fn tensor(&self, latents: &Latents) -> Result<Tensor, DiffusionError> {
-        let shape = latents.shape.as_slice();
-        Ok(Tensor::from_slice(&latents.values, shape, self.compute.device())?.unsqueeze(0)?)
-    }
-}
-
-impl QwenImage {
-    fn coder(&self) -> Coder<'_, QwenVae> {
-        Coder {
-            vae: &self.vae,
-            layout: &self.layout,
-            tiling: self.tiling,
-            device: self.compute.device(),
-        }
-    }
 }
 
 impl Model for QwenImage {
@@ -252,12 +228,12 @@ impl Model for QwenImage {
         Ok(Conditioning {
             with: self.read(request.prompt)?,
             without: without.transpose()?,
-            grid: self.grid(request.size),
+            grid: self.coder.grid(request.size),
         })
     }
 
     fn latent_shape(&self, size: Size, _: &Conditioning) -> Vec<usize> {
-        self.layout.shape(size)
+        self.coder.layout().shape(size)
     }
 
     fn denoise(
@@ -271,14 +247,11 @@ impl Model for QwenImage {
             (Branch::Unconditional, Some(text)) => text,
             _ => &conditioning.with,
         };
-        let image = self.tensor(latents)?;
+        let image = self.coder.tensor(latents)?;
         let velocity =
             self.transformer
                 .forward(&image, &[conditioning.grid], text, None, &[time])?;
-        Ok(Latents {
-            shape: latents.shape.clone(),
-            values: velocity.to_dtype(DType::F32)?.flatten_all()?.to_vec1()?,
-        })
+        answer(latents, &velocity)
     }
 
     fn decode(
@@ -287,11 +260,11 @@ impl Model for QwenImage {
         size: Size,
         _: &Conditioning,
     ) -> Result<FloatImage, DiffusionError> {
-        self.coder().decode(latents, size)
+        self.coder.decode(latents, size)
     }
 
     fn encode_picture(&self, picture: &FloatImage, size: Size) -> Result<Latents, DiffusionError> {
-        self.coder().encode(picture, size)
+        self.coder.encode(picture, size)
     }
 }
 

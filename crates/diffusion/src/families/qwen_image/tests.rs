@@ -1,5 +1,7 @@
 //! Against diffusers and transformers; `tests/reference/families/qwen_image.py` made the numbers.
 
+use candle_core::DType;
+
 use super::*;
 use crate::families::OpenOptions;
 use crate::families::reference::{Fixture, Row, Run, largest, open, parts, row};

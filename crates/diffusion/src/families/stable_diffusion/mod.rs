@@ -21,7 +21,7 @@ use crate::nets::Part;
 use crate::pipeline::Pipeline;
 use crate::request::Size;
 use crate::text::{Clip, ClipConfig, Tokenizer};
-use crate::vae::{Coder, KlConfig, KlVae, Tiling};
+use crate::vae::{Coder, KlConfig, KlVae, answer};
 use crate::weights::Weights;
 use config::UnetConfig;
 use names::Names;
@@ -49,12 +49,9 @@ const XL_SIZES: [(u32, u32); 9] = [
 struct StableDiffusion {
     info: ModelInfo,
     family: Family,
-    layout: LatentLayout,
     readers: Readers,
     unet: Unet,
-    vae: KlVae,
-    tiling: Option<Tiling>,
-    compute: Compute,
+    coder: Coder<KlVae>,
 }
 
 /// What a prompt and a size are to the network.
@@ -188,12 +185,12 @@ fn open<'a>(parts: &'a Parts<'a>, xl: bool) -> Result<Opening<'a>, DiffusionErro
             family,
             readers,
             unet: Unet::new(unet.weights, config, compute, streamed)?,
-            vae: KlVae::new(&Part::exact(&vae.weights, compute), &vae_config)?,
-            tiling: options
-                .tile
-                .map(|side| Tiling::of_pixels(side as usize, layout.downscale)),
-            layout,
-            compute: compute.clone(),
+            coder: Coder::new(
+                KlVae::new(&Part::exact(&vae.weights, compute), &vae_config)?,
+                layout,
+                options.tile,
+                compute,
+            ),
         })
     };
     Ok(Opening {
@@ -364,15 +361,6 @@ fn family(sampling: Sampling, layout: LatentLayout, length: usize, xl: bool) -> 
 }
 
 impl StableDiffusion {
-    fn coder(&self) -> Coder<'_, KlVae> {
-        Coder {
-            vae: &self.vae,
-            layout: &self.layout,
-            tiling: self.tiling,
-            device: self.compute.device(),
-        }
-    }
-
     /// One evaluation for each prompt, all of the same latents and time.
     fn evaluate(
         &self,
@@ -381,9 +369,8 @@ impl StableDiffusion {
         prompts: &[&Prompt],
         sizes: &[f32],
     ) -> Result<Vec<Latents>, DiffusionError> {
-        let shape = latents.shape.as_slice();
-        let one = Tensor::from_slice(&latents.values, shape, self.compute.device())?;
-        let batch = Tensor::stack(&vec![one; prompts.len()], 0)?;
+        let one = self.coder.tensor(latents)?;
+        let batch = Tensor::cat(&vec![one; prompts.len()], 0)?;
         let states: Vec<&Tensor> = prompts.iter().map(|prompt| &prompt.states).collect();
         let pooled: Option<Vec<&Tensor>> = prompts
             .iter()
@@ -401,12 +388,7 @@ impl StableDiffusion {
             .forward(&batch, &vec![time; prompts.len()], &text)?
             .to_dtype(DType::F32)?;
         (0..prompts.len())
-            .map(|index| {
-                Ok(Latents {
-                    shape: latents.shape.clone(),
-                    values: output.get(index)?.flatten_all()?.to_vec1()?,
-                })
-            })
+            .map(|index| answer(latents, &output.get(index)?))
             .collect()
     }
 }
@@ -435,7 +417,7 @@ impl Model for StableDiffusion {
     }
 
     fn latent_shape(&self, size: Size, _: &Conditioning) -> Vec<usize> {
-        self.layout.shape(size)
+        self.coder.layout().shape(size)
     }
 
     fn denoise(
@@ -472,11 +454,11 @@ impl Model for StableDiffusion {
         size: Size,
         _: &Conditioning,
     ) -> Result<FloatImage, DiffusionError> {
-        self.coder().decode(latents, size)
+        self.coder.decode(latents, size)
     }
 
     fn encode_picture(&self, picture: &FloatImage, size: Size) -> Result<Latents, DiffusionError> {
-        self.coder().encode(picture, size)
+        self.coder.encode(picture, size)
     }
 }
 

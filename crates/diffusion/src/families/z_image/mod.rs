@@ -2,7 +2,7 @@
 
 mod transformer;
 
-use candle_core::{DType, Tensor};
+use candle_core::DType;
 
 use crate::device::{Compute, Precision};
 use crate::error::DiffusionError;
@@ -20,7 +20,7 @@ use crate::request::Size;
 use crate::sampler::SamplerKind;
 use crate::schedule::{Shift, SigmaSchedule};
 use crate::text::{Qwen, QwenConfig, Tokenizer};
-use crate::vae::{Coder, KlConfig, KlVae, Tiling};
+use crate::vae::{Coder, KlConfig, KlVae, answer};
 use crate::weights::Weights;
 use transformer::{PATCH, Transformer, TransformerConfig, Words};
 
@@ -48,13 +48,10 @@ const SIZES: [(u32, u32); 9] = [
 struct ZImage {
     info: ModelInfo,
     family: Family,
-    layout: LatentLayout,
     tokenizer: Tokenizer,
     text: Qwen,
     transformer: Transformer,
-    vae: KlVae,
-    tiling: Option<Tiling>,
-    compute: Compute,
+    coder: Coder<KlVae>,
 }
 
 /// Prompt and negative prompt.
@@ -133,12 +130,12 @@ pub(super) fn describe<'a>(parts: &'a Parts<'a>) -> Result<Opening<'a>, Diffusio
             tokenizer,
             text: Qwen::new(text.weights, text_config, compute, streamed)?,
             transformer: Transformer::new(transformer.weights, config, compute, streamed)?,
-            vae: KlVae::new(&Part::exact(&vae.weights, compute), &vae_config)?,
-            tiling: options
-                .tile
-                .map(|side| Tiling::of_pixels(side as usize, layout.downscale)),
-            layout,
-            compute: compute.clone(),
+            coder: Coder::new(
+                KlVae::new(&Part::exact(&vae.weights, compute), &vae_config)?,
+                layout,
+                options.tile,
+                compute,
+            ),
         })
     };
     Ok(Opening {
@@ -224,15 +221,6 @@ impl ZImage {
         let states = self.text.forward(&line, None, &text.hidden_layers)?;
         self.transformer.words(&states[0])
     }
-
-    fn coder(&self) -> Coder<'_, KlVae> {
-        Coder {
-            vae: &self.vae,
-            layout: &self.layout,
-            tiling: self.tiling,
-            device: self.compute.device(),
-        }
-    }
 }
 
 impl Model for ZImage {
@@ -257,11 +245,11 @@ impl Model for ZImage {
     }
 
     fn latent_shape(&self, size: Size, _: &Conditioning) -> Vec<usize> {
-        self.layout.shape(size)
+        self.coder.layout().shape(size)
     }
 
     fn tokens(&self, size: Size, _: &Conditioning) -> usize {
-        self.layout.tokens(size) / (PATCH * PATCH)
+        self.coder.layout().tokens(size) / (PATCH * PATCH)
     }
 
     fn denoise(
@@ -275,17 +263,11 @@ impl Model for ZImage {
             (Branch::Unconditional, Some(words)) => words,
             _ => &conditioning.with,
         };
-        let shape = latents.shape.as_slice();
-        let image = Tensor::from_slice(&latents.values, shape, self.compute.device())?;
-        let direction = self
-            .transformer
-            .forward(&image.unsqueeze(0)?, words, time)?;
+        let image = self.coder.tensor(latents)?;
+        let direction = self.transformer.forward(&image, words, time)?;
         // It points to the picture, the sampler's velocity to the noise.
         let velocity = direction.to_dtype(DType::F32)?.neg()?;
-        Ok(Latents {
-            shape: latents.shape.clone(),
-            values: velocity.flatten_all()?.to_vec1()?,
-        })
+        answer(latents, &velocity)
     }
 
     fn decode(
@@ -294,11 +276,11 @@ impl Model for ZImage {
         size: Size,
         _: &Conditioning,
     ) -> Result<FloatImage, DiffusionError> {
-        self.coder().decode(latents, size)
+        self.coder.decode(latents, size)
     }
 
     fn encode_picture(&self, picture: &FloatImage, size: Size) -> Result<Latents, DiffusionError> {
-        self.coder().encode(picture, size)
+        self.coder.encode(picture, size)
     }
 }
 

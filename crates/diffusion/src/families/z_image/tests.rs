@@ -1,5 +1,7 @@
 //! Against diffusers and transformers; `tests/reference/families/z_image.py` made the numbers.
 
+use candle_core::Tensor;
+
 use super::*;
 use crate::families::OpenOptions;
 use crate::families::reference::model_folder::weight;
