@@ -3,14 +3,14 @@
 use std::time::{Duration, Instant};
 
 use c2pa::{Context, Settings};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use crate::signer::certificates;
 use crate::{ManifestError, assertions};
 
 /// Where a list of trust anchors comes from: the colour of the trust it gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum ListKind {

@@ -1,6 +1,6 @@
 //! What a manifest says, bounded and cleaned for showing.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::{Generation, ManifestId, Verdicts};
 
@@ -169,7 +169,7 @@ pub struct Ingredient {
 }
 
 /// What an ingredient's manifest is worth. Never mixed into the verdicts on the file itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub enum IngredientState {

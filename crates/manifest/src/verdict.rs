@@ -1,11 +1,11 @@
 //! Five verdicts out of the validator's status codes, each with its own sentence.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::codes::{Bucket, bucket};
 
 /// One verdict: a state, the codes behind it, and one plain sentence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdict<S> {
     /// The state.
     #[serde(flatten)]
@@ -17,7 +17,7 @@ pub struct Verdict<S> {
 }
 
 /// The verdicts on one manifest. None of them follows from another.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Verdicts {
     /// Are the bytes and the statements those that were signed?
     pub integrity: Verdict<Integrity>,
@@ -34,7 +34,7 @@ pub struct Verdicts {
 }
 
 /// Are the bytes and the statements those that were signed?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "state")]
 #[non_exhaustive]
 pub enum Integrity {
@@ -56,7 +56,7 @@ pub enum Integrity {
 }
 
 /// Does the signature over the claim check out?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "state")]
 #[non_exhaustive]
 pub enum Signature {
@@ -71,7 +71,7 @@ pub enum Signature {
 }
 
 /// Is the time of signing known, and was the certificate valid then?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "state")]
 #[non_exhaustive]
 pub enum Time {
@@ -90,7 +90,7 @@ pub enum Time {
 }
 
 /// Does the certificate lead to an anchor on a list we carry?
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "state")]
 #[non_exhaustive]
 pub enum Trust {
@@ -110,7 +110,7 @@ pub enum Trust {
 }
 
 /// Was the certificate revoked?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "state")]
 #[non_exhaustive]
 pub enum Revocation {
@@ -123,7 +123,7 @@ pub enum Revocation {
 }
 
 /// Does a named person or organisation besides the signer vouch for it?
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase", tag = "state")]
 #[non_exhaustive]
 pub enum Identity {

@@ -36,6 +36,20 @@ pub enum Finding {
     Unchecked,
 }
 
+/// What is recommended to whoever has to decide on a picture.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Action {
+    /// Nothing stands against showing it as it is.
+    Allow,
+    /// Show it with a label that says what was found.
+    Label,
+    /// A person should look at it.
+    Review,
+    /// A person with special knowledge or authority should look at it.
+    Escalate,
+}
+
 /// What the table makes of one picture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {

@@ -1,19 +1,27 @@
 //! What a verifier found. The JSON form is public: field names and order are stable, additions
 //! raise nothing, any other change raises [`Report::VERSION`].
 
+mod manifest;
+mod signals;
 mod watermark;
 
-use colophon_manifest::{IngredientState, Verdicts};
-use colophon_policy::{Binding, Finding, ManifestState};
-use serde::Serialize;
+use colophon_policy::{Action, Binding, Finding};
+use serde::{Deserialize, Serialize};
 
+pub use manifest::{
+    AgentEvidence, BindingAgreement, GenerationEvidence, IngredientEvidence, ManifestEvidence,
+    RecoveredManifest, SignerEvidence, WeightsEvidence,
+};
+pub use signals::{
+    Contradiction, FieldEvidence, SignalEvidence, TimelineEntry, TimelineGrade, UnreadableMarkEvidence,
+};
 pub(crate) use watermark::compared_ids;
 pub use watermark::{
     FaintMark, Geometry, HeatMapEvidence, MarkSource, MarkStrength, WatermarkEvidence,
 };
 
 /// Everything found about one picture. Holds no prompt, no place and no name of a person.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Report {
     /// [`Report::VERSION`].
@@ -40,7 +48,7 @@ pub struct Report {
 
 impl Report {
     /// Version of the JSON form.
-    pub const VERSION: u32 = 2;
+    pub const VERSION: u32 = 3;
 
     /// Exit code for this report alone: see [`Outcome::exit_code`].
     pub fn exit_code(&self) -> u8 {
@@ -49,7 +57,7 @@ impl Report {
 }
 
 /// The answer in one word.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Outcome {
     /// Evidence of the origin was found and does not contradict itself.
@@ -95,17 +103,17 @@ impl From<Finding> for Outcome {
 }
 
 /// Why a picture could not be decoded.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReportError {
     /// `picture`, `limit`, `unsupported`, `request` or `system`: who can put it right.
-    pub kind: &'static str,
+    pub kind: String,
     /// What is wrong and what can be done.
     pub message: String,
 }
 
 /// The file as such.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Container {
     /// `PNG`, `JPEG`, ... by content; `None` for no format we know.
@@ -118,26 +126,32 @@ pub struct Container {
     pub bytes: u64,
     /// SHA-256, hex; `None` when nothing could be read.
     pub sha256: Option<String>,
+    /// Bytes after the picture's end, which viewers do not show.
+    pub trailing_bytes: u64,
 }
 
 /// What the rules make of the evidence.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReportVerdict {
     /// Id of the rule that matched.
     pub rule: String,
     /// For programs.
     pub finding: Finding,
+    /// What is recommended, by the policy.
+    pub action: Action,
     /// One plain sentence or two.
     pub headline: String,
     /// Why, and what it does not mean.
     pub explanation: String,
     /// The facts judged, `signal=value`.
     pub reasons: Vec<String>,
+    /// What does not go together, gravest first.
+    pub contradictions: Vec<Contradiction>,
 }
 
 /// The evidence, by reader.
-#[derive(Debug, Clone, Default, Serialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Evidence {
     /// The manifest in the file.
@@ -152,128 +166,16 @@ pub struct Evidence {
     pub recovered_manifest: Option<RecoveredManifest>,
     /// The perceptual hash.
     pub fingerprint: Option<FingerprintEvidence>,
-    /// What unsigned metadata declares.
-    pub declared: Option<Declared>,
-}
-
-/// A manifest: what it says and what it is worth.
-#[derive(Debug, Clone, Serialize)]
-#[non_exhaustive]
-pub struct ManifestEvidence {
-    /// The value that the rules judge.
-    pub state: ManifestState,
-    /// Its label.
-    pub id: Option<String>,
-    /// One sentence when there is no manifest to show, such as one that is kept elsewhere.
-    pub note: Option<String>,
-    /// The program that wrote it.
-    pub claim_generator: Option<AgentEvidence>,
-    /// The specification version that it claims to follow.
-    pub spec_version: Option<String>,
-    /// Who signed: only a name, unless the trust verdict says otherwise.
-    pub signer: Option<SignerEvidence>,
-    /// Title of the picture.
-    pub title: Option<String>,
-    /// Digital source types of all actions.
-    pub source_types: Vec<String>,
-    /// Actions in order.
-    pub actions: Vec<String>,
-    /// The model or program of the first action.
-    pub software_agent: Option<AgentEvidence>,
-    /// The time claimed by the first action.
-    pub claimed_time: Option<String>,
-    /// How a model made the picture, as our own manifests say.
-    pub generation: Option<GenerationEvidence>,
-    /// Why the picture was issued without a mark, as our own manifests say.
-    pub unmarked_reason: Option<String>,
-    /// The log that records the picture, as our own manifests say.
-    pub ledger_origin: Option<String>,
-    /// The files it was made from.
-    pub ingredients: Vec<IngredientEvidence>,
-    /// Integrity, signature, time, trust, revocation and identity, each apart.
-    pub verdicts: Option<Verdicts>,
-}
-
-/// A program or model.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct AgentEvidence {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: Option<String>,
-}
-
-/// How a model made a picture. Never what it was asked for.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[non_exhaustive]
-pub struct GenerationEvidence {
-    /// `embedded`, in the program that issued the picture, or `remote`.
-    pub backend: String,
-    /// Identifier of the model.
-    pub model_id: String,
-    /// Whether it is the demonstration model that ships with the program.
-    pub built_in: bool,
-    /// Licence of the weights, SPDX.
-    pub license: Option<String>,
-    /// Licences of the training data, SPDX.
-    pub training_licenses: Vec<String>,
-    /// Files of the weights.
-    pub weights: Vec<WeightsEvidence>,
-    /// Width of each picture that the model made, pixels.
-    pub width: u32,
-    /// Height of each picture that the model made, pixels.
-    pub height: u32,
-    /// Seeds of the pictures shown, in order.
-    pub seeds: Vec<u64>,
-    /// Denoising steps.
-    pub steps: Option<u32>,
-    /// Name of the sampler.
-    pub sampler: Option<String>,
-    /// Guidance scale.
-    pub guidance: Option<f64>,
-}
-
-/// One file of a model's weights.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct WeightsEvidence {
-    /// Its name.
-    pub file: String,
-    /// SHA-256 of its bytes, hex.
-    pub sha256: String,
-}
-
-/// Names in the signing certificate.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct SignerEvidence {
-    /// Organisation.
-    pub organisation: Option<String>,
-    /// Common name.
-    pub common_name: Option<String>,
-    /// SHA-256 of each certificate of the chain, leaf first, hex.
-    pub chain_sha256: Vec<String>,
-    /// Time of the time-stamp, when there is one.
-    pub stamped_at: Option<String>,
-}
-
-/// A file that the picture was made from.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct IngredientEvidence {
-    /// Title.
-    pub title: Option<String>,
-    /// Such as `parentOf`.
-    pub relationship: String,
-    /// Label of its manifest.
-    pub manifest_id: Option<String>,
-    /// What its manifest is worth.
-    pub state: IngredientState,
+    /// Traces of other generators, cameras and programs, strongest first.
+    pub signals: Vec<SignalEvidence>,
+    /// Marks that the file is said to carry and that cannot be read here.
+    pub unreadable_marks: Vec<UnreadableMarkEvidence>,
+    /// Times stated, stamped and logged, earliest first.
+    pub timeline: Vec<TimelineEntry>,
 }
 
 /// How a record was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Matched {
     /// By the mark in the pixels, read or matched.
@@ -285,7 +187,7 @@ pub enum Matched {
 }
 
 /// Public facts of a ledger record.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LedgerEvidence {
     /// Its number.
@@ -297,7 +199,7 @@ pub struct LedgerEvidence {
     /// Time of issue, RFC 3339.
     pub issued_at: String,
     /// `generate` or `stamp`.
-    pub kind: &'static str,
+    pub kind: String,
     /// The model or program recorded.
     pub generator: Option<AgentEvidence>,
     /// How the model made the picture; of records of kind `generate`.
@@ -321,7 +223,7 @@ pub struct LedgerEvidence {
 }
 
 /// Whether a record is in the signed log.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct InclusionEvidence {
     /// Proven against the signed checkpoint.
@@ -335,7 +237,7 @@ pub struct InclusionEvidence {
 }
 
 /// Whether the picture shows what the record's picture showed.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Comparison {
     /// The value that the rules judge.
@@ -348,34 +250,8 @@ pub struct Comparison {
     pub overlap: Option<f32>,
 }
 
-/// A manifest taken from the ledger.
-#[derive(Debug, Clone, Serialize)]
-#[non_exhaustive]
-pub struct RecoveredManifest {
-    /// Whether every soft binding in it agrees with what was read from this picture. Only then
-    /// does it count as this picture's.
-    pub agrees: bool,
-    /// Each soft binding.
-    pub bindings: Vec<BindingAgreement>,
-    /// The manifest. It was signed over the original file, so that its hash over the file does
-    /// not fit this one is expected.
-    pub manifest: ManifestEvidence,
-}
-
-/// One soft binding of a recovered manifest against the picture.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct BindingAgreement {
-    /// Algorithm name.
-    pub alg: String,
-    /// Whether its value agrees.
-    pub agrees: bool,
-    /// How, or why not.
-    pub how: &'static str,
-}
-
 /// The perceptual hash of the picture.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FingerprintEvidence {
     /// PDQ hash, hex.
@@ -387,7 +263,7 @@ pub struct FingerprintEvidence {
 }
 
 /// A record whose picture looks alike: a weak sign.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Nearest {
     /// Its number.
@@ -400,16 +276,8 @@ pub struct Nearest {
     pub generator: Option<AgentEvidence>,
 }
 
-/// What unsigned metadata declares; anyone can write it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-#[non_exhaustive]
-pub struct Declared {
-    /// `Iptc4xmpExt:DigitalSourceType`, short name.
-    pub digital_source_type: String,
-}
-
 /// Something that was not checked.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct NotChecked {
     /// What.
@@ -419,19 +287,39 @@ pub struct NotChecked {
 }
 
 /// Who checked, and against what.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Tool {
     /// `colophon`.
-    pub name: &'static str,
+    pub name: String,
     /// Its version.
-    pub version: &'static str,
+    pub version: String,
     /// The manifest validator.
-    pub validator: &'static str,
+    pub validator: String,
     /// Hash of the verdict table, hex.
     pub policy: String,
-    /// Names of the trust lists asked.
-    pub trust_lists: Vec<String>,
+    /// The trust lists asked.
+    pub trust_lists: Vec<TrustListEvidence>,
+    /// Language of the sentences.
+    pub language: String,
+    /// What confined the readers: `landlock`, `seccomp`, `rlimits`; empty when they ran unconfined.
+    pub confinement: Vec<String>,
+}
+
+/// A trust list that was asked.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct TrustListEvidence {
+    /// Its name.
+    pub name: String,
+    /// Its kind, which is the colour of the trust that it gives: `official`, `legacy` or `local`.
+    pub kind: String,
+    /// When it was issued, `YYYY-MM-DD`, where known.
+    pub issued: Option<String>,
+    /// When it was to be replaced, `YYYY-MM-DD`, where known.
+    pub next_update: Option<String>,
+    /// Whether that day has passed.
+    pub stale: bool,
 }
 
 #[cfg(test)]

@@ -2,8 +2,7 @@
 //! remove a mark how far an attempt has come.
 
 use colophon_watermark::{CellClass, Detection, HeatMap, Source};
-use serde::ser::SerializeStruct as _;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 /// Bound (log10 of the false-positive probability) from which on a reading is clear. It lies ten
 /// orders below the bound of acceptance; that is 1.7 standard deviations more of correlation, so that
@@ -11,7 +10,7 @@ use serde::{Serialize, Serializer};
 const CLEAR_LOG10: f64 = -20.0;
 
 /// A mark that was read or matched.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WatermarkEvidence {
     /// The id, 16 hex digits.
@@ -35,7 +34,7 @@ pub struct WatermarkEvidence {
 }
 
 /// How an id was found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MarkSource {
     /// Read from the pixels alone.
@@ -45,7 +44,7 @@ pub enum MarkSource {
 }
 
 /// How strong a mark is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum MarkStrength {
     /// Read, with room to spare.
@@ -57,7 +56,7 @@ pub enum MarkStrength {
 }
 
 /// How a picture was turned and scaled.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Geometry {
     /// Degrees, -180..=180, clockwise, after the flip.
@@ -68,50 +67,46 @@ pub struct Geometry {
     pub flip: bool,
 }
 
-/// Where in a picture its mark reads. In JSON: columns, rows, and a text a row with one letter a cell,
-/// `r` where the mark reads, `s` where it is silent although it should read, `u` where that is unclear.
-#[derive(Debug, Clone, PartialEq)]
-pub struct HeatMapEvidence(HeatMap);
-
-impl HeatMapEvidence {
-    /// The map as a layer over the picture: RGBA of `width * height` pixels, not premultiplied.
-    pub fn overlay(&self, width: usize, height: usize) -> Vec<u8> {
-        self.0.overlay(width, height)
-    }
-
+/// Where in a picture its mark reads.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct HeatMapEvidence {
+    /// Cells in a row.
+    pub columns: usize,
+    /// Rows.
+    pub rows: usize,
+    /// A text a row with one letter a cell: `r` where the mark reads, `s` where it is silent although it
+    /// should read, `u` where that is unclear.
+    pub classes: Vec<String>,
     /// Share of the picture in which the mark reads, 0..=1.
-    pub fn reads(&self) -> f64 {
-        self.0.share(CellClass::Reads)
-    }
-
+    pub reads: f64,
     /// Share of the picture in which the mark is silent although it should read, 0..=1.
-    pub fn silent(&self) -> f64 {
-        self.0.share(CellClass::Silent)
-    }
+    pub silent: f64,
 }
 
-impl Serialize for HeatMapEvidence {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl HeatMapEvidence {
+    fn new(map: &HeatMap) -> Self {
         let letter = |class| match class {
             CellClass::Reads => 'r',
             CellClass::Silent => 's',
             CellClass::Unclear => 'u',
         };
-        let rows = self.0.cells().chunks(self.0.columns());
-        let classes: Vec<String> = rows
-            .map(|row| row.iter().map(|cell| letter(cell.class)).collect())
-            .collect();
-        let mut map = serializer.serialize_struct("heat_map", 3)?;
-        map.serialize_field("columns", &self.0.columns())?;
-        map.serialize_field("rows", &self.0.rows())?;
-        map.serialize_field("classes", &classes)?;
-        map.end()
+        let rows = map.cells().chunks(map.columns());
+        Self {
+            columns: map.columns(),
+            rows: map.rows(),
+            classes: rows
+                .map(|row| row.iter().map(|cell| letter(cell.class)).collect())
+                .collect(),
+            reads: map.share(CellClass::Reads),
+            silent: map.share(CellClass::Silent),
+        }
     }
 }
 
 /// A faint mark that fits an issued id, while the content does not show that it is that picture. It
 /// counts as no mark.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct FaintMark {
     /// Issued ids that it was compared with.
@@ -126,7 +121,7 @@ impl WatermarkEvidence {
         issued: Option<(u32, u32)>,
         examined: (usize, usize),
         scores: bool,
-        heat_map: Option<HeatMap>,
+        heat_map: Option<&HeatMap>,
     ) -> Self {
         let compared_ids = compared_ids(detection);
         Self {
@@ -139,7 +134,7 @@ impl WatermarkEvidence {
             strength: MarkStrength::of(detection),
             log10_false_positive: scores.then_some(detection.log10_false_positive),
             geometry: Geometry::of(detection, issued, examined),
-            heat_map: heat_map.map(HeatMapEvidence),
+            heat_map: heat_map.map(HeatMapEvidence::new),
         }
     }
 }
