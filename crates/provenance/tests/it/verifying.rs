@@ -44,7 +44,7 @@ fn without_a_home_the_manifest_is_checked_and_the_rest_named() {
         .unwrap()
         .verify(&bytes, "a.png");
     assert_eq!(
-        report.evidence.manifest.unwrap().state,
+        report.evidence.manifest.as_ref().unwrap().state,
         ManifestState::Trusted
     );
     assert_eq!(list_names(&report), ["a friend"]);
