@@ -5,4 +5,6 @@
 
 mod signal;
 
+pub mod pixels;
+
 pub use signal::{Class, Dated, Field, Findings, Problem, Says, Signal, Source, UnreadableMark};
