@@ -13,6 +13,7 @@ mod iim;
 mod json;
 mod limits;
 mod metadata;
+pub mod pixels;
 mod signal;
 mod xmp;
 
