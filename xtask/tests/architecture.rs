@@ -17,7 +17,7 @@ const PURE: [&str; 3] = [
 ];
 
 /// A foreign crate and the only one of ours that may depend on it.
-const OWNERS: [(&str, &str); 8] = [
+const OWNERS: [(&str, &str); 10] = [
     ("c2pa", "colophon-manifest"),
     ("ureq", "colophon-gateway"),
     ("rustls", "colophon-gateway"),
@@ -26,10 +26,12 @@ const OWNERS: [(&str, &str); 8] = [
     ("candle-core", "colophon-diffusion"),
     ("axum", "colophon-server"),
     ("clap", "colophon"),
+    ("landlock", "colophon-sandbox"),
+    ("seccompiler", "colophon-sandbox"),
 ];
 
 /// Which of ours each of ours may depend on.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 14] = [
     ("colophon-imaging", &[]),
     ("colophon-watermark", &[]),
     ("colophon-fingerprint", &[]),
@@ -39,6 +41,7 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("colophon-keys", &[]),
     ("colophon-manifest", &[]),
     ("colophon-policy", &[]),
+    ("colophon-sandbox", &[]),
     ("colophon-ledger", &["colophon-tlog"]),
     (
         "colophon-provenance",
