@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use colophon_batch::BatchError;
 use colophon_diffusion::DiffusionError;
 use colophon_gateway::GatewayError;
 use colophon_imaging::ImagingError;
@@ -35,6 +36,9 @@ pub enum Failure {
     /// The images server.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// A run over many pictures.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
     /// Standard output.
     #[error("cannot write the output")]
     Output(#[source] io::Error),
@@ -72,6 +76,10 @@ impl Failure {
 
     /// Whether the reader of our output has gone away, which is no error.
     pub fn is_broken_pipe(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == ErrorKind::BrokenPipe)
+        matches!(
+            self,
+            Self::Output(error) | Self::Batch(BatchError::Output(error))
+                if error.kind() == ErrorKind::BrokenPipe
+        )
     }
 }

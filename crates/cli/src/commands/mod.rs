@@ -1,6 +1,7 @@
 //! One module a command.
 
 mod about;
+mod bulk;
 mod config;
 mod demo;
 mod generate;

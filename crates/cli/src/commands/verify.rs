@@ -10,7 +10,7 @@ use colophon_imaging::{
 };
 use colophon_provenance::{HeatMap, Home, Report, Verifier, VerifierOptions};
 
-use super::{Context, is_stdin, name_of};
+use super::{Context, bulk, is_stdin, name_of};
 use crate::args::Verify;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -47,6 +47,9 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
             ..VerifierOptions::default()
         },
     )?;
+    if options.bulk.is_asked_for() {
+        return bulk::run(context, options, &verifier);
+    }
     let mut outcomes = Vec::new();
     jobs::in_order(
         &options.files,
