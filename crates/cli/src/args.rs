@@ -15,7 +15,8 @@ use colophon_watermark::Payload;
 pub use generate::{Backend, Generate, Keep, ModelParts, Show};
 pub use issue::{Issue, OutputFormat, Strength};
 pub use models::{Info, Models, Pull};
-pub use verify::{Bulk, Verify};
+
+pub use verify::{Bulk, Verify, Worker};
 
 /// What `--help` says at its end.
 const EXIT_CODES: &str = "\
@@ -120,6 +121,9 @@ pub enum Command {
     /// With --jsonl, --csv or --parquet it goes through folders, patterns and lists of any length and can be stopped
     /// and resumed; docs/bulk.md tells the columns.
     Verify(Box<Verify>),
+    /// Look into pictures for another process of this program
+    #[command(hide = true)]
+    VerifyWorker(Worker),
     /// Work with the invisible mark alone
     #[command(subcommand)]
     Watermark(Watermark),

@@ -69,3 +69,23 @@ impl Bulk {
         self.jsonl.is_some() || self.csv.is_some() || self.parquet.is_some()
     }
 }
+
+/// `colophon verify-worker`.
+#[derive(Debug, Args)]
+pub struct Worker {
+    /// As for `verify`
+    #[arg(long)]
+    pub full: bool,
+    /// As for `verify`
+    #[arg(long, default_value_t)]
+    pub lang: Language,
+    /// Send the picture under its heat map too
+    #[arg(long)]
+    pub heat_map: bool,
+    /// Send the picture small too
+    #[arg(long)]
+    pub thumbnail: bool,
+    /// As for `verify`
+    #[arg(long)]
+    pub trust_anchor: Vec<PathBuf>,
+}
