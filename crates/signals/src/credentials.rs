@@ -154,17 +154,13 @@ fn is_statement(description: &str) -> bool {
 /// What the actions say together; what ingredients say where they say nothing; else what the vendor's
 /// name or a special assertion implies.
 fn statement(facts: &CredentialFacts<'_>, vendor: &vendors::Vendor) -> Says {
-    let mut says = facts
-        .actions
-        .iter()
-        .filter_map(action_says)
-        .fold(None, joined);
+    let mut says = facts.actions.iter().filter_map(action_says).reduce(joined);
     if matches!(says, None | Some(Says::Captured | Says::Made)) {
         let inherited = facts
             .ingredient_source_types
             .iter()
             .filter_map(|kind| says_of(kind))
-            .fold(None, joined);
+            .reduce(joined);
         says = match (says, inherited) {
             (None, inherited) => inherited,
             (Some(own), Some(Says::Generated | Says::PartlyGenerated)) if own != Says::Unstated => {
@@ -218,16 +214,13 @@ fn action_says(action: &ActionFacts<'_>) -> Option<Says> {
     })
 }
 
-fn joined(before: Option<Says>, next: Says) -> Option<Says> {
-    let Some(before) = before else {
-        return Some(next);
-    };
+fn joined(before: Says, next: Says) -> Says {
     // In the order of `Says`, what tells of a model comes first.
     let strongest = before.min(next);
     let other = before.max(next);
-    Some(match (strongest, other) {
+    match (strongest, other) {
         // A capture that a model worked on later.
         (Says::Generated, Says::Captured) => Says::PartlyGenerated,
         _ => strongest,
-    })
+    }
 }

@@ -21,7 +21,7 @@ use crate::{Class, Field, Says, Signal, Source, UnreadableMark};
 pub(crate) use iptc::says_of;
 pub(crate) use tokens::program;
 
-/// Where Google answers whether a picture carries `SynthID`.
+/// Where Google answers whether a picture carries SynthID.
 pub(crate) const GOOGLE_CHECK: &str = "https://gemini.google.com/";
 /// Where Meta answers whether a picture is its own.
 pub(crate) const META_CHECK: &str = "https://www.meta.ai/identification";

@@ -73,7 +73,7 @@ const fn generator(
     }
 }
 
-/// First match counts: signers over programs, the special over the general.
+/// In lower case, with blanks for underscores. First match counts: signers over programs, the special over the general.
 const VENDORS: &[Names] = &[
     camera("Google Pixel", &["pixel camera"], &["pixel camera"]),
     camera("Leica", &["leica"], &["leica"]),
@@ -95,7 +95,7 @@ const VENDORS: &[Names] = &[
         &[
             "bytedance",
             "byteplus",
-            "certificate_center@volcengine.com",
+            "certificate center@volcengine.com",
             "volcengine",
             "北京火山引擎",
             "beijing volcano engine",

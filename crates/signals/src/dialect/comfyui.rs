@@ -1,4 +1,4 @@
-//! `ComfyUI`: the API graph (`prompt`) and the editor graph (`workflow`) as JSON; and `SwarmUI`, which
+//! ComfyUI: the API graph (`prompt`) and the editor graph (`workflow`) as JSON; and SwarmUI, which
 //! runs it. PNG keeps them as text chunks; WebP and JPEG in EXIF as `prompt:{...}` and `workflow:{...}`;
 //! savers of video as one JSON object with both.
 
@@ -61,10 +61,10 @@ fn graphs(entry: &Entry, all: &Collected<'_>) -> Vec<(Name, Value)> {
         }
     } else if let Some((name, text)) = entry.value.split_once(':') {
         // A name and its graph, several lines of which some savers put into one tag.
-        if let Some(name) = Name::of(name).filter(|_| entry.origin == Origin::Exif) {
-            if let Some((graph, _)) = json::leading_object(text.trim_start(), all.limits) {
-                found.push((name, graph));
-            }
+        if let Some(name) = Name::of(name).filter(|_| entry.origin == Origin::Exif)
+            && let Some((graph, _)) = json::leading_object(text.trim_start(), all.limits)
+        {
+            found.push((name, graph));
         }
     }
     found
@@ -267,7 +267,7 @@ fn is_weights(name: &str) -> bool {
         .any(|known| ending.eq_ignore_ascii_case(known))
 }
 
-/// `SwarmUI`: `{"sui_image_params": {...}}`.
+/// SwarmUI: `{"sui_image_params": {...}}`.
 fn swarm(entry: &Entry, value: &Value, found: &mut Found) {
     let Some(Value::Object(parameters)) = json::member(value, "sui_image_params") else {
         return;

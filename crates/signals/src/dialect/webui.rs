@@ -1,6 +1,6 @@
 //! The text that AUTOMATIC1111's web UI began with: prompt, a line "Negative prompt:", and a line
 //! "Steps: 20, Sampler: Euler a, ...". Forge, SD.Next, stable-diffusion.cpp, Fooocus and many savers of
-//! `ComfyUI` write it too, each with its own words in that line.
+//! ComfyUI write it too, each with its own words in that line.
 
 use super::{Draft, Found};
 use crate::entry::{Collected, Entry, Origin};
