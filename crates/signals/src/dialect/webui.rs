@@ -105,7 +105,12 @@ impl Parameters {
 
     fn signal(&self, entry: &Entry) -> Draft {
         let version = self.get("Version");
-        let (source, product) = product(version.unwrap_or_default(), self.get("App"));
+        let (source, product) =
+            if self.get("Seed Mode").is_some() && self.get("Guidance Scale").is_some() {
+                (Source::DrawThings, None)
+            } else {
+                product(version.unwrap_or_default(), self.get("App"))
+            };
         let version = version.map(|version| {
             version
                 .trim_start_matches("stable-diffusion.cpp")

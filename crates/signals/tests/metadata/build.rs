@@ -123,13 +123,8 @@ pub fn webp(chunks: &[(&[u8; 4], Vec<u8>)]) -> Vec<u8> {
 }
 
 /// One box of ISO base media files.
-pub fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
-    [
-        &(content.len() as u32 + 8).to_be_bytes(),
-        kind.as_slice(),
-        content,
-    ]
-    .concat()
+pub fn boxed(kind: &[u8], content: &[u8]) -> Vec<u8> {
+    [&(content.len() as u32 + 8).to_be_bytes(), kind, content].concat()
 }
 
 /// An MP4 with items by key (`mdta`), after its media.

@@ -97,6 +97,17 @@ fn comfyui_in_png_webp_jpeg_and_mp4() {
         jpeg(&[app1_exif(&tiff(&[], &[comment(&escaped, true)], true))]),
         mp4(&[("prompt", GRAPH), ("workflow", WORKFLOW)]),
         mp4(&[("comment", &escaped)]),
+        avif(
+            &exif,
+            &packet(
+                "",
+                &format!(
+                    "<comfy:prompt>{}</comfy:prompt>",
+                    GRAPH.replace('"', "&quot;")
+                ),
+            ),
+        ),
+        jpeg(&[app1_exif(&tiff(&[], &[comment(GRAPH, true)], true))]),
     ] {
         let found = signal(&file, Source::ComfyUi);
         assert_eq!(
@@ -258,6 +269,13 @@ fn easy_diffusion_and_draw_things() {
         (found.class, found.tool.as_deref()),
         (Class::Declared, Some("sd_v1.5_f16.ckpt"))
     );
+    let text = "fox\nSteps: 30, Sampler: Euler, Guidance Scale: 5.0, Seed: 1, Size: 512x768, Model: flux_1_dev.ckpt, Seed Mode: Scale Alike";
+    let xmp = packet(
+        "",
+        &format!("<dc:description><rdf:Alt><rdf:li>{text}</rdf:li></rdf:Alt></dc:description>"),
+    );
+    let found = signal(&jpeg(&[app1_xmp(&xmp)]), Source::DrawThings);
+    assert_eq!(found.tool.as_deref(), Some("flux_1_dev.ckpt"));
 }
 
 #[test]
