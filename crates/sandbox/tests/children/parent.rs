@@ -407,6 +407,15 @@ fn no_child_outlives_a_killed_parent() {
     }
 }
 
+/// A terminal sends its signals to the group in the foreground.
+fn an_interrupt_is_the_parents() {
+    use nix::unistd::{Pid, getpgid};
+    let pool = pool("plain", 1);
+    count(&pool);
+    let child = Pid::from_raw(children_of(std::process::id())[0]);
+    assert_ne!(getpgid(Some(child)).unwrap(), getpgid(None).unwrap());
+}
+
 fn the_environment_stays_outside() {
     let pool = pool("plain", 1);
     count(&pool);
