@@ -14,12 +14,19 @@ fn seeds() -> Vec<Vec<u8>> {
         [&[kind], magic.as_bytes(), &bits, bytes].concat()
     };
     let json = br#"{"Software":"NovelAI","Description":"a fox","Comment":"{\"signed_hash\":\"AAAA\",\"steps\":28}"}"#;
-    let settings = b"a fox\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x512, Model: m";
+    let settings =
+        b"a fox\nSteps: 20, Sampler: Euler a, CFG scale: 7, Seed: 1, Size: 512x512, Model: m";
     // A gzip member of one stored block.
     let stored = |bytes: &[u8]| {
         let length = (bytes.len() as u16).to_le_bytes();
         let rest = (!(bytes.len() as u16)).to_le_bytes();
-        [&b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01"[..], &length, &rest, bytes].concat()
+        [
+            &b"\x1f\x8b\x08\0\0\0\0\0\0\xff\x01"[..],
+            &length,
+            &rest,
+            bytes,
+        ]
+        .concat()
     };
     vec![
         hidden(0, "stealth_pnginfo", json),
@@ -57,9 +64,17 @@ fuzz_target!(
 
 /// A gray picture with the bits column by column in alpha, or in red, green and blue.
 fn hidden(layout: Layout, side: usize, bytes: &[u8]) -> Vec<u8> {
-    let channels: &[usize] = if layout == Layout::Rgba { &[3] } else { &[0, 1, 2] };
+    let channels: &[usize] = if layout == Layout::Rgba {
+        &[3]
+    } else {
+        &[0, 1, 2]
+    };
     let mut samples = vec![254; side * side * layout.channels()];
-    for (index, bit) in bytes.iter().flat_map(|byte| (0..8).rev().map(move |i| byte >> i & 1)).enumerate() {
+    for (index, bit) in bytes
+        .iter()
+        .flat_map(|byte| (0..8).rev().map(move |i| byte >> i & 1))
+        .enumerate()
+    {
         let (pixel, channel) = (index / channels.len(), channels[index % channels.len()]);
         if pixel >= side * side {
             break;
