@@ -19,7 +19,9 @@ pub(crate) fn collect(bytes: &[u8], out: &mut Collected<'_>) {
         [0xff, 0xd8, ..] => jpeg::read(bytes, out),
         [0x89, b'P', b'N', b'G', 0x0d, 0x0a, 0x1a, 0x0a, ..] => png::read(bytes, out),
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => gif::read(bytes, out),
-        [b'R', b'I', b'F', b'F', ..] if slice(bytes, 8, 4) == Some(b"WEBP") => webp::read(bytes, out),
+        [b'R', b'I', b'F', b'F', ..] if slice(bytes, 8, 4) == Some(b"WEBP") => {
+            webp::read(bytes, out)
+        }
         [b'B', b'M', ..] if le32(bytes, 6) == Some(0) => bmp_end(bytes),
         [b'I', b'I', 42 | 43 | 0x52 | 0x55, 0, ..] | [b'M', b'M', 0, 42 | 43, ..] => {
             exif::read_tiff(bytes, "TIFF", out);
@@ -37,7 +39,11 @@ pub(crate) fn collect(bytes: &[u8], out: &mut Collected<'_>) {
 /// The size that a BMP states, where it is one that can be.
 fn bmp_end(bytes: &[u8]) -> usize {
     let stated = le32(bytes, 2).unwrap_or(0) as usize;
-    if (26..bytes.len()).contains(&stated) { stated } else { bytes.len() }
+    if (26..bytes.len()).contains(&stated) {
+        stated
+    } else {
+        bytes.len()
+    }
 }
 
 /// A box or chunk of ISO base media files: type, and where its content and it itself end.
@@ -45,7 +51,10 @@ fn box_at(bytes: &[u8], at: usize) -> Option<(&[u8], usize, usize)> {
     let kind = slice(bytes, at + 4, 4)?;
     let (start, length) = match be32(bytes, at)? {
         0 => (at + 8, bytes.len() - at),
-        1 => (at + 16, usize::try_from(crate::bytes::be64(bytes, at + 8)?).ok()?),
+        1 => (
+            at + 16,
+            usize::try_from(crate::bytes::be64(bytes, at + 8)?).ok()?,
+        ),
         length => (at + 8, length as usize),
     };
     let end = at.checked_add(length)?;

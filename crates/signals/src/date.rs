@@ -19,7 +19,9 @@ pub(crate) fn read(out: &mut Collected<'_>) {
     // The same time in several places is told once for each kind of time.
     let mut told: Vec<Dated> = Vec::new();
     for date in dates {
-        let known = told.iter().any(|each| each.what == date.what && each.when == date.when);
+        let known = told
+            .iter()
+            .any(|each| each.what == date.what && each.when == date.when);
         if !known && told.len() < 50 {
             told.push(date);
         }
@@ -28,8 +30,14 @@ pub(crate) fn read(out: &mut Collected<'_>) {
 }
 
 fn stated(entry: &Entry, all: &Collected<'_>) -> Option<(&'static str, String)> {
-    let offset = |key: &str| all.find(Origin::Exif, key).map_or("", |entry| entry.value.as_str());
-    let iim_time = |key: &str| all.find(Origin::Iim, key).map_or("", |entry| entry.value.as_str());
+    let offset = |key: &str| {
+        all.find(Origin::Exif, key)
+            .map_or("", |entry| entry.value.as_str())
+    };
+    let iim_time = |key: &str| {
+        all.find(Origin::Iim, key)
+            .map_or("", |entry| entry.value.as_str())
+    };
     let value = entry.value.as_str();
     match entry.origin {
         Origin::Exif => {
@@ -54,12 +62,17 @@ fn stated(entry: &Entry, all: &Collected<'_>) -> Option<(&'static str, String)> 
         }
         Origin::Iim => match entry.key.as_str() {
             "DateCreated" => Some(("created", iim(value, iim_time("TimeCreated"))?)),
-            "DigitalCreationDate" => Some(("digitised", iim(value, iim_time("DigitalCreationTime"))?)),
+            "DigitalCreationDate" => {
+                Some(("digitised", iim(value, iim_time("DigitalCreationTime"))?))
+            }
             _ => None,
         },
-        Origin::PngText if entry.key.eq_ignore_ascii_case("Creation Time") => {
-            Some(("created", iso(value).or_else(|| exif(value, "")).or_else(|| mail(value))?))
-        }
+        Origin::PngText if entry.key.eq_ignore_ascii_case("Creation Time") => Some((
+            "created",
+            iso(value)
+                .or_else(|| exif(value, ""))
+                .or_else(|| mail(value))?,
+        )),
         _ => None,
     }
 }
@@ -95,9 +108,19 @@ fn iso(value: &str) -> Option<String> {
 /// `20240501` and `100000+0200`.
 fn iim(date: &str, time: &str) -> Option<String> {
     let part = |text: &str, range: std::ops::Range<usize>| text.get(range).map(str::to_owned);
-    let day = format!("{}-{}-{}", part(date, 0..4)?, part(date, 4..6)?, part(date, 6..8)?);
+    let day = format!(
+        "{}-{}-{}",
+        part(date, 0..4)?,
+        part(date, 4..6)?,
+        part(date, 6..8)?
+    );
     let full = || -> Option<String> {
-        let clock = format!("{}:{}:{}", part(time, 0..2)?, part(time, 2..4)?, part(time, 4..6)?);
+        let clock = format!(
+            "{}:{}:{}",
+            part(time, 0..2)?,
+            part(time, 2..4)?,
+            part(time, 4..6)?
+        );
         let zone = match (part(time, 6..9), part(time, 9..11)) {
             (Some(hours), Some(minutes)) => format!("{hours}:{minutes}"),
             _ => String::new(),
@@ -134,9 +157,13 @@ fn mail(value: &str) -> Option<String> {
 pub(crate) fn is_valid(when: &str) -> bool {
     let number = |from: usize, to: usize| -> Option<u32> {
         let text = when.get(from..to)?;
-        text.bytes().all(|byte| byte.is_ascii_digit()).then(|| text.parse().ok())?
+        text.bytes()
+            .all(|byte| byte.is_ascii_digit())
+            .then(|| text.parse().ok())?
     };
-    let between = |value: Option<u32>, low: u32, high: u32| value.is_some_and(|value| (low..=high).contains(&value));
+    let between = |value: Option<u32>, low: u32, high: u32| {
+        value.is_some_and(|value| (low..=high).contains(&value))
+    };
     let bytes = when.as_bytes();
     let is = |at: usize, byte: u8| bytes.get(at) == Some(&byte);
     let date = between(number(0, 4), 1826, 9999) && is(4, b'-') && is(7, b'-');
@@ -145,7 +172,10 @@ pub(crate) fn is_valid(when: &str) -> bool {
         return date;
     }
     let time = is(10, b'T') && is(13, b':') && is(16, b':');
-    let time = time && between(number(11, 13), 0, 23) && between(number(14, 16), 0, 59) && between(number(17, 19), 0, 60);
+    let time = time
+        && between(number(11, 13), 0, 23)
+        && between(number(14, 16), 0, 59)
+        && between(number(17, 19), 0, 60);
     if !time || !when.is_ascii() {
         return false;
     }
@@ -167,19 +197,43 @@ mod tests {
 
     #[test]
     fn every_form_comes_to_the_same() {
-        assert_eq!(exif("2024:05:01 10:00:00", "+02:00").as_deref(), Some("2024-05-01T10:00:00+02:00"));
-        assert_eq!(exif("2024:05:01 10:00:00", "junk").as_deref(), Some("2024-05-01T10:00:00"));
-        assert_eq!(iso("2024-05-01T10:00+02:00").as_deref(), Some("2024-05-01T10:00:00+02:00"));
-        assert_eq!(iso("2024-05-01T10:00:00.123Z").as_deref(), Some("2024-05-01T10:00:00.123Z"));
+        assert_eq!(
+            exif("2024:05:01 10:00:00", "+02:00").as_deref(),
+            Some("2024-05-01T10:00:00+02:00")
+        );
+        assert_eq!(
+            exif("2024:05:01 10:00:00", "junk").as_deref(),
+            Some("2024-05-01T10:00:00")
+        );
+        assert_eq!(
+            iso("2024-05-01T10:00+02:00").as_deref(),
+            Some("2024-05-01T10:00:00+02:00")
+        );
+        assert_eq!(
+            iso("2024-05-01T10:00:00.123Z").as_deref(),
+            Some("2024-05-01T10:00:00.123Z")
+        );
         assert_eq!(iso("2024-05-01").as_deref(), Some("2024-05-01"));
-        assert_eq!(iim("20240501", "100000+0200").as_deref(), Some("2024-05-01T10:00:00+02:00"));
+        assert_eq!(
+            iim("20240501", "100000+0200").as_deref(),
+            Some("2024-05-01T10:00:00+02:00")
+        );
         assert_eq!(iim("20240501", "").as_deref(), Some("2024-05-01"));
-        assert_eq!(mail("Wed, 1 May 2024 10:00:00 GMT").as_deref(), Some("2024-05-01T10:00:00Z"));
+        assert_eq!(
+            mail("Wed, 1 May 2024 10:00:00 GMT").as_deref(),
+            Some("2024-05-01T10:00:00Z")
+        );
     }
 
     #[test]
     fn what_is_no_date_is_none() {
-        for text in ["0000:00:00 00:00:00", "    :  :     :  :  ", "2024:13:01 10:00:00", "2024", "ä024:05:01 10:00:00"] {
+        for text in [
+            "0000:00:00 00:00:00",
+            "    :  :     :  :  ",
+            "2024:13:01 10:00:00",
+            "2024",
+            "ä024:05:01 10:00:00",
+        ] {
             assert_eq!(exif(text, ""), None, "{text}");
             assert_eq!(iso(text), None, "{text}");
             assert_eq!(mail(text), None, "{text}");

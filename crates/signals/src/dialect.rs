@@ -66,8 +66,18 @@ impl Found {
     }
 
     /// Keeps a mark's name, once.
-    pub fn mark(&mut self, name: &str, source: Source, named_by: String, check_at: Option<&'static str>) {
-        if !self.marks.iter().any(|mark| mark.name == name && mark.source == source) {
+    pub fn mark(
+        &mut self,
+        name: &str,
+        source: Source,
+        named_by: String,
+        check_at: Option<&'static str>,
+    ) {
+        if !self
+            .marks
+            .iter()
+            .any(|mark| mark.name == name && mark.source == source)
+        {
             self.marks.push(UnreadableMark {
                 name: name.to_owned(),
                 source,
@@ -144,7 +154,8 @@ impl Draft {
 
     fn add(&mut self, field: Field) {
         const MOST: usize = 60;
-        if !field.value.is_empty() && self.0.fields.len() < MOST && !self.0.fields.contains(&field) {
+        if !field.value.is_empty() && self.0.fields.len() < MOST && !self.0.fields.contains(&field)
+        {
             self.0.fields.push(field);
         }
     }
@@ -161,7 +172,8 @@ pub(crate) fn merged(signals: Vec<Signal>) -> Vec<Signal> {
     let mut all: Vec<Signal> = Vec::new();
     for signal in signals {
         let same = |each: &&mut Signal| {
-            let fits = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
+            let fits =
+                |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
             each.source == signal.source
                 && each.class == signal.class
                 && each.says == signal.says

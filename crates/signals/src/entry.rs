@@ -61,13 +61,27 @@ impl Entry {
         match self.origin {
             Origin::PngText => matches!(
                 key.as_str(),
-                "description" | "comment" | "parameters" | "prompt" | "title" | "usercomment" | "imagedescription"
+                "description"
+                    | "comment"
+                    | "parameters"
+                    | "prompt"
+                    | "title"
+                    | "usercomment"
+                    | "imagedescription"
             ),
             Origin::Exif => matches!(
                 key.as_str(),
-                "imagedescription" | "usercomment" | "xpcomment" | "xptitle" | "xpsubject" | "imagetitle"
+                "imagedescription"
+                    | "usercomment"
+                    | "xpcomment"
+                    | "xptitle"
+                    | "xpsubject"
+                    | "imagetitle"
             ),
-            Origin::Xmp => matches!(key.as_str(), "description" | "usercomment" | "title" | "headline"),
+            Origin::Xmp => matches!(
+                key.as_str(),
+                "description" | "usercomment" | "title" | "headline"
+            ),
             Origin::Iim => matches!(key.as_str(), "caption" | "headline" | "objectname"),
             Origin::Item => matches!(key.as_str(), "comment" | "description" | "title" | "desc"),
             Origin::Comment => true,

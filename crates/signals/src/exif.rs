@@ -179,7 +179,11 @@ impl<'b> Tiff<'b, '_> {
         let container = self.container;
         match tag {
             EXIF_IFD => found.exif = self.number(value),
-            GPS_IFD => found.gps = self.number(value).is_some_and(|at| self.u16(at as usize).unwrap_or(0) > 1),
+            GPS_IFD => {
+                found.gps = self
+                    .number(value)
+                    .is_some_and(|at| self.u16(at as usize).unwrap_or(0) > 1)
+            }
             XMP => xmp::read(value.bytes, container, out),
             IIM => iim::read(value.bytes, container, out),
             PHOTOSHOP => iim::read_resources(value.bytes, container, out),
@@ -194,7 +198,10 @@ impl<'b> Tiff<'b, '_> {
                     USER_COMMENT => self.comment(bytes),
                     MAKER_NOTE => maker_note(bytes),
                     _ if XP.contains(&tag) => utf16(bytes, false).trim_end_matches('\0').to_owned(),
-                    _ => self.plain(&Value { kind: value.kind, bytes }),
+                    _ => self.plain(&Value {
+                        kind: value.kind,
+                        bytes,
+                    }),
                 };
                 if bytes.len() > 64 && out.admit(&place, bytes).is_none() {
                     return;
@@ -223,10 +230,15 @@ impl<'b> Tiff<'b, '_> {
         };
         match value.kind {
             5 | 10 => match (parts.u32(0), parts.u32(4)) {
-                (Some(above), Some(below)) if below != 0 => (f64::from(above) / f64::from(below)).to_string(),
+                (Some(above), Some(below)) if below != 0 => {
+                    (f64::from(above) / f64::from(below)).to_string()
+                }
                 _ => String::new(),
             },
-            3 | 4 | 13 => self.number(value).map(|number| number.to_string()).unwrap_or_default(),
+            3 | 4 | 13 => self
+                .number(value)
+                .map(|number| number.to_string())
+                .unwrap_or_default(),
             _ => c_text(value.bytes),
         }
     }
@@ -240,7 +252,9 @@ impl<'b> Tiff<'b, '_> {
             b"ASCII\0\0\0" | b"JIS\0\0\0\0\0" | [0, 0, 0, 0, 0, 0, 0, 0] => text(rest),
             _ => text(bytes),
         };
-        decoded.trim_matches(|c: char| c == '\0' || c.is_whitespace()).to_owned()
+        decoded
+            .trim_matches(|c: char| c == '\0' || c.is_whitespace())
+            .to_owned()
     }
 }
 
@@ -251,6 +265,8 @@ fn maker_note(bytes: &[u8]) -> String {
         return String::new();
     }
     let text = c_text(bytes);
-    let word = text.bytes().all(|byte| byte.is_ascii_graphic() || byte == b' ');
+    let word = text
+        .bytes()
+        .all(|byte| byte.is_ascii_graphic() || byte == b' ');
     if word { text } else { String::new() }
 }

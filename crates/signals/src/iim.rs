@@ -35,7 +35,8 @@ pub(crate) fn read(bytes: &[u8], container: &str, out: &mut Collected<'_>) {
     };
     let mut at = 0;
     while bytes.get(at) == Some(&0x1c) && out.step(&place) {
-        let (Some(&record), Some(&data_set), Some(size)) = (bytes.get(at + 1), bytes.get(at + 2), be16(bytes, at + 3))
+        let (Some(&record), Some(&data_set), Some(size)) =
+            (bytes.get(at + 1), bytes.get(at + 2), be16(bytes, at + 3))
         else {
             break;
         };
@@ -47,7 +48,9 @@ pub(crate) fn read(bytes: &[u8], container: &str, out: &mut Collected<'_>) {
             let Some(long) = slice(bytes, at, digits).filter(|_| digits <= 4) else {
                 break;
             };
-            length = long.iter().fold(0, |all, byte| all << 8 | usize::from(*byte));
+            length = long
+                .iter()
+                .fold(0, |all, byte| all << 8 | usize::from(*byte));
             at += digits;
         }
         let Some(value) = slice(bytes, at, length) else {

@@ -81,7 +81,9 @@ fn without_nan(text: &str) -> Option<String> {
     while let Some(at) = rest.find(['"', '\\', 'N', 'I', '-']) {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        let word = ["NaN", "-Infinity", "Infinity"].into_iter().find(|word| rest.starts_with(word));
+        let word = ["NaN", "-Infinity", "Infinity"]
+            .into_iter()
+            .find(|word| rest.starts_with(word));
         let skipped = match (word, in_text) {
             (Some(word), false) => {
                 out.push_str("null");
@@ -90,7 +92,11 @@ fn without_nan(text: &str) -> Option<String> {
             _ => {
                 let escaped = in_text && rest.starts_with('\\');
                 in_text ^= rest.starts_with('"');
-                let kept = rest.chars().take(if escaped { 2 } else { 1 }).map(char::len_utf8).sum();
+                let kept = rest
+                    .chars()
+                    .take(if escaped { 2 } else { 1 })
+                    .map(char::len_utf8)
+                    .sum();
                 out.push_str(&rest[..kept]);
                 kept
             }
@@ -113,9 +119,12 @@ pub(crate) fn plain(value: &Value) -> String {
 /// Member `key`, whatever its case.
 pub(crate) fn member<'v>(value: &'v Value, key: &str) -> Option<&'v Value> {
     let object = value.as_object()?;
-    object
-        .get(key)
-        .or_else(|| object.iter().find(|(name, _)| name.eq_ignore_ascii_case(key)).map(|(_, value)| value))
+    object.get(key).or_else(|| {
+        object
+            .iter()
+            .find(|(name, _)| name.eq_ignore_ascii_case(key))
+            .map(|(_, value)| value)
+    })
 }
 
 /// Member `key` as text that is not empty.
@@ -131,8 +140,15 @@ mod tests {
     #[test]
     fn nan_outside_of_strings_is_null() {
         let limits = Limits::default();
-        let value = object(r#"{"a": NaN, "b": [-Infinity, 1], "c": "NaN \"NaN"}"#, &limits).unwrap();
-        assert_eq!(value.to_string(), r#"{"a":null,"b":[null,1],"c":"NaN \"NaN"}"#);
+        let value = object(
+            r#"{"a": NaN, "b": [-Infinity, 1], "c": "NaN \"NaN"}"#,
+            &limits,
+        )
+        .unwrap();
+        assert_eq!(
+            value.to_string(),
+            r#"{"a":null,"b":[null,1],"c":"NaN \"NaN"}"#
+        );
     }
 
     #[test]

@@ -14,7 +14,9 @@ pub fn read_metadata(bytes: &[u8], limits: &Limits) -> Findings {
     container::collect(bytes, &mut all);
     date::read(&mut all);
     let found = dialect::read(&all);
-    let remote = all.find_xmp(xmp::DC_TERMS, "provenance").filter(|entry| !entry.nested);
+    let remote = all
+        .find_xmp(xmp::DC_TERMS, "provenance")
+        .filter(|entry| !entry.nested);
     Findings {
         remote_manifest: remote.map(|entry| entry.value.chars().take(2_000).collect()),
         signals: found.signals,

@@ -197,23 +197,47 @@ impl Walk<'_> {
         match frame.role {
             Role::Property if frame.space == RDF => {
                 // `rdf:value`: the value of the property around it.
-                if let Some(around) = self.frames.iter().rev().find(|frame| frame.role == Role::Property) {
-                    let (space, prefix, local) = (around.space.clone(), around.prefix.clone(), around.local.clone());
+                if let Some(around) = self
+                    .frames
+                    .iter()
+                    .rev()
+                    .find(|frame| frame.role == Role::Property)
+                {
+                    let (space, prefix, local) = (
+                        around.space.clone(),
+                        around.prefix.clone(),
+                        around.local.clone(),
+                    );
                     self.emit(space, &prefix, &local, &frame.text, false, out);
                 }
             }
             Role::Property => {
                 let nested = self.inside_a_property();
-                self.emit(frame.space, &frame.prefix, &frame.local, &frame.text, nested, out);
+                self.emit(
+                    frame.space,
+                    &frame.prefix,
+                    &frame.local,
+                    &frame.text,
+                    nested,
+                    out,
+                );
             }
             Role::Item if !frame.has_children => {
-                let properties = self.frames.iter().rev().filter(|frame| frame.role == Role::Property);
+                let properties = self
+                    .frames
+                    .iter()
+                    .rev()
+                    .filter(|frame| frame.role == Role::Property);
                 let mut around = properties.take(2);
                 let Some(property) = around.next() else {
                     return;
                 };
                 let nested = around.next().is_some();
-                let (space, prefix, local) = (property.space.clone(), property.prefix.clone(), property.local.clone());
+                let (space, prefix, local) = (
+                    property.space.clone(),
+                    property.prefix.clone(),
+                    property.local.clone(),
+                );
                 self.emit(space, &prefix, &local, &frame.text, nested, out);
             }
             _ => {}
@@ -224,7 +248,15 @@ impl Walk<'_> {
         self.frames.iter().any(|frame| frame.role == Role::Property)
     }
 
-    fn emit(&mut self, space: String, prefix: &str, local: &str, value: &str, nested: bool, out: &mut Collected<'_>) {
+    fn emit(
+        &mut self,
+        space: String,
+        prefix: &str,
+        local: &str,
+        value: &str,
+        nested: bool,
+        out: &mut Collected<'_>,
+    ) {
         self.properties += 1;
         let usual = USUAL.iter().find(|(_, uri)| *uri == space);
         let shown = usual.map_or(prefix, |(prefix, _)| prefix);
@@ -262,9 +294,14 @@ impl Walk<'_> {
 fn canonical(uri: &str) -> String {
     let plain = |uri: &str| {
         let uri = uri.trim_end_matches('/');
-        uri.strip_prefix("https://").or_else(|| uri.strip_prefix("http://")).unwrap_or(uri).to_owned()
+        uri.strip_prefix("https://")
+            .or_else(|| uri.strip_prefix("http://"))
+            .unwrap_or(uri)
+            .to_owned()
     };
-    let known = USUAL.iter().find(|(_, known)| *known == uri || plain(known) == plain(uri));
+    let known = USUAL
+        .iter()
+        .find(|(_, known)| *known == uri || plain(known) == plain(uri));
     known.map_or_else(|| uri.to_owned(), |(_, known)| (*known).to_owned())
 }
 

@@ -2,7 +2,10 @@
 //! may carry. `COLOPHON_PICTURES=DIR cargo test --release -p colophon-signals --test metadata_pictures --
 //! --ignored --nocapture`; with `COLOPHON_NO_CLAIMS` set, any statement that a picture was generated
 //! fails the test.
-#![expect(clippy::unwrap_used, reason = "a test stops where its ground gives way")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test stops where its ground gives way"
+)]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -11,7 +14,10 @@ use std::time::Instant;
 use colophon_signals::{Limits, Says, read_metadata};
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
-    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .collect();
     entries.sort();
     for path in entries {
         if path.is_dir() {
@@ -42,9 +48,17 @@ fn what_a_folder_holds() {
             worst = (took, path.clone());
         }
         for signal in &findings.signals {
-            let kind = format!("{} {} {}", signal.source.code(), signal.class.code(), signal.says.code());
+            let kind = format!(
+                "{} {} {}",
+                signal.source.code(),
+                signal.class.code(),
+                signal.says.code()
+            );
             *counts.entry(kind).or_default() += 1;
-            if matches!(signal.says, Says::Generated | Says::PartlyGenerated | Says::PossiblyGenerated) {
+            if matches!(
+                signal.says,
+                Says::Generated | Says::PartlyGenerated | Says::PossiblyGenerated
+            ) {
                 claims += 1;
                 println!(
                     "{}: {} {} {} {:?} {:?} {:?}",
@@ -59,7 +73,9 @@ fn what_a_folder_holds() {
             }
         }
         for problem in &findings.problems {
-            *counts.entry(format!("problem {} ({})", problem.what, problem.place)).or_default() += 1;
+            *counts
+                .entry(format!("problem {} ({})", problem.what, problem.place))
+                .or_default() += 1;
         }
         *counts.entry("dates".to_owned()).or_default() += findings.dates.len();
         for mark in &findings.unreadable_marks {
@@ -76,5 +92,8 @@ fn what_a_folder_holds() {
         worst.0 * 1_000.0,
         worst.1.display()
     );
-    assert!(std::env::var_os("COLOPHON_NO_CLAIMS").is_none() || claims == 0, "{claims} claims");
+    assert!(
+        std::env::var_os("COLOPHON_NO_CLAIMS").is_none() || claims == 0,
+        "{claims} claims"
+    );
 }

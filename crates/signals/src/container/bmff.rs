@@ -29,7 +29,11 @@ pub(super) fn read(bytes: &[u8], out: &mut Collected<'_>) -> usize {
     let mut at = 0;
     while let Some((kind, start, end)) = box_at(bytes, at) {
         // Only printable names are boxes; anything else follows the file's end.
-        if !kind.iter().all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | 0xa9)) || !out.step(container) {
+        if !kind
+            .iter()
+            .all(|byte| byte.is_ascii_graphic() || matches!(byte, b' ' | 0xa9))
+            || !out.step(container)
+        {
             return at;
         }
         if end > bytes.len() {
@@ -80,8 +84,14 @@ fn inside(content: &[u8], container: &str, depth: usize, out: &mut Collected<'_>
             b"XMP_" => xmp::read(inner, container, out),
             [0xa9, name @ ..] => {
                 // QuickTime: size, language, text.
-                let value = slice(inner, 4, usize::from(be16(inner, 0).unwrap_or(0))).unwrap_or_default();
-                item(&user_data(*name.as_array().unwrap_or(&[0; 3])), value, container, out);
+                let value =
+                    slice(inner, 4, usize::from(be16(inner, 0).unwrap_or(0))).unwrap_or_default();
+                item(
+                    &user_data(*name.as_array().unwrap_or(&[0; 3])),
+                    value,
+                    container,
+                    out,
+                );
             }
             b"AIGC" => item("AIGC", inner, container, out),
             _ => {}
@@ -103,7 +113,11 @@ fn user_data(name: [u8; 3]) -> String {
 /// The list of items (`ilst`) of `meta`, with names out of `keys` where it has them.
 fn list(content: &[u8], container: &str, out: &mut Collected<'_>) {
     // MP4 puts four bytes before the boxes, QuickTime does not.
-    let start = if slice(content, 4, 4) == Some(b"hdlr") { 0 } else { 4 };
+    let start = if slice(content, 4, 4) == Some(b"hdlr") {
+        0
+    } else {
+        4
+    };
     let mut names = Vec::new();
     let mut items = None;
     let mut at = start;
@@ -255,7 +269,9 @@ fn wanted(infos: &[u8], container: &str, out: &mut Collected<'_>) -> Vec<(u32, b
             if let (Some(id), Some(rest)) = (id, rest) {
                 match rest.get(..4) {
                     Some(b"Exif") => found.push((id, true)),
-                    Some(b"mime") if memchr::memmem::find(rest, b"application/rdf+xml").is_some() => {
+                    Some(b"mime")
+                        if memchr::memmem::find(rest, b"application/rdf+xml").is_some() =>
+                    {
                         found.push((id, false));
                     }
                     _ => {}
@@ -302,13 +318,20 @@ fn located(
     let (offset_width, length_width, base_width) = (width(12), width(8), width(4));
     let index_width = if version == 0 { 0 } else { width(0) };
     let id_width = if version == 2 { 4 } else { 2 };
-    let mut fields = Fields { bytes: places, at: 6 };
+    let mut fields = Fields {
+        bytes: places,
+        at: 6,
+    };
     for _ in 0..fields.number(id_width)? {
         if !out.step(container) {
             return None;
         }
         let id = fields.number(id_width)?;
-        let method = if version == 0 { 0 } else { fields.number(2)? & 15 };
+        let method = if version == 0 {
+            0
+        } else {
+            fields.number(2)? & 15
+        };
         fields.number(2)?;
         let base = fields.number(base_width)?;
         let source = if method == 1 { data? } else { file };
@@ -321,7 +344,11 @@ fn located(
             let offset = base.checked_add(fields.number(offset_width)?)?;
             let length = fields.number(length_width)?;
             if id == u64::from(wanted) && method < 2 {
-                let part = crate::bytes::clamped(source, usize::try_from(offset).ok()?, usize::try_from(length).ok()?);
+                let part = crate::bytes::clamped(
+                    source,
+                    usize::try_from(offset).ok()?,
+                    usize::try_from(length).ok()?,
+                );
                 let room = out.room().saturating_sub(value.len());
                 value.extend_from_slice(&part[..part.len().min(room)]);
             }

@@ -6,7 +6,13 @@ use crate::xmp;
 
 /// Reads every block; returns where the picture ends.
 pub(super) fn read(bytes: &[u8], out: &mut Collected<'_>) -> usize {
-    let table = |flags: u8| if flags & 0x80 == 0 { 0 } else { 3 << ((flags & 7) + 1) };
+    let table = |flags: u8| {
+        if flags & 0x80 == 0 {
+            0
+        } else {
+            3 << ((flags & 7) + 1)
+        }
+    };
     let mut at = 13 + bytes.get(10).map_or(0, |flags| table(*flags));
     while out.step("GIF") {
         match bytes.get(at) {
@@ -64,7 +70,12 @@ fn extension(bytes: &[u8], at: usize, label: u8, out: &mut Collected<'_>) -> usi
             }
             if let Some(comment) = out.admit("GIF comment", &comment) {
                 let comment = text(comment);
-                out.entry(Origin::Comment, "Comment", comment, "GIF comment".to_owned());
+                out.entry(
+                    Origin::Comment,
+                    "Comment",
+                    comment,
+                    "GIF comment".to_owned(),
+                );
             }
             skip(bytes, part, out)
         }

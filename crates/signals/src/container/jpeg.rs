@@ -92,18 +92,30 @@ fn segment<'b>(marker: u8, data: &'b [u8], parts: &mut Vec<Part<'b>>, out: &mut 
                 });
             }
         }
-        0xed if data.starts_with(PHOTOSHOP) => iim::read_resources(&data[PHOTOSHOP.len()..], "JPEG", out),
+        0xed if data.starts_with(PHOTOSHOP) => {
+            iim::read_resources(&data[PHOTOSHOP.len()..], "JPEG", out)
+        }
         0xfe => {
             if let Some(data) = out.admit("JPEG comment", data) {
                 let comment = text(data).trim_end_matches('\0').to_owned();
-                out.entry(Origin::Comment, "Comment", comment, "JPEG comment".to_owned());
+                out.entry(
+                    Origin::Comment,
+                    "Comment",
+                    comment,
+                    "JPEG comment".to_owned(),
+                );
             }
         }
         // Labels stand bare in segments of any number.
         0xe0..=0xef if memchr::memmem::find(&data[..data.len().min(200)], b"AIGC").is_some() => {
             let place = format!("JPEG APP{}", marker & 0x0f);
             if let Some(data) = out.admit(&place, data) {
-                out.entry(Origin::Segment, "AIGC", text(data).replace('\0', " "), place);
+                out.entry(
+                    Origin::Segment,
+                    "AIGC",
+                    text(data).replace('\0', " "),
+                    place,
+                );
             }
         }
         _ => {}
@@ -112,7 +124,9 @@ fn segment<'b>(marker: u8, data: &'b [u8], parts: &mut Vec<Part<'b>>, out: &mut 
 
 /// Puts the parts together that the main packet names, or all of the first name when it names none.
 fn extended(mut parts: Vec<Part<'_>>, out: &mut Collected<'_>) {
-    let named = out.find_xmp(XMP_NOTE, "HasExtendedXMP").map(|entry| entry.value.clone().into_bytes());
+    let named = out
+        .find_xmp(XMP_NOTE, "HasExtendedXMP")
+        .map(|entry| entry.value.clone().into_bytes());
     let Some(guid) = named.or_else(|| parts.first().map(|part| part.guid.to_vec())) else {
         return;
     };

@@ -71,7 +71,10 @@ fn international(data: &[u8], out: &mut Collected<'_>) {
     };
     let mut value = rest;
     // Language and translated keyword come before the text.
-    if after_nul(&mut value).and_then(|()| after_nul(&mut value)).is_none() {
+    if after_nul(&mut value)
+        .and_then(|()| after_nul(&mut value))
+        .is_none()
+    {
         return;
     }
     if *packed == 1 {
@@ -85,7 +88,9 @@ fn international(data: &[u8], out: &mut Collected<'_>) {
 fn inflate(packed: &[u8], place: &str, out: &mut Collected<'_>) -> Vec<u8> {
     let most = out.room();
     let mut value = Vec::new();
-    let read = ZlibDecoder::new(packed).take(most as u64 + 1).read_to_end(&mut value);
+    let read = ZlibDecoder::new(packed)
+        .take(most as u64 + 1)
+        .read_to_end(&mut value);
     if value.len() > most {
         out.problem(place, "limit");
         value.truncate(most);
@@ -119,7 +124,9 @@ fn raw_profile(profile: &str, value: &[u8], out: &mut Collected<'_>) {
     let value = text(value);
     let mut words = value.split_ascii_whitespace();
     let (_name, _length) = (words.next(), words.next());
-    let mut digits = words.flat_map(str::bytes).filter_map(|byte| char::from(byte).to_digit(16));
+    let mut digits = words
+        .flat_map(str::bytes)
+        .filter_map(|byte| char::from(byte).to_digit(16));
     let mut data = Vec::new();
     while let (Some(high), Some(low)) = (digits.next(), digits.next()) {
         data.push((high << 4 | low) as u8);

@@ -20,7 +20,8 @@ pub(super) fn read(bytes: &[u8], out: &mut Collected<'_>) {
         }
     }
     let labelled = |out: &Collected<'_>| {
-        let labels = |entry: &crate::entry::Entry| entry.key == "AIGC" || entry.value.contains("AIGC");
+        let labels =
+            |entry: &crate::entry::Entry| entry.key == "AIGC" || entry.value.contains("AIGC");
         !out.packets.is_empty() || out.entries.iter().any(labels)
     };
     for part in [head, tail] {
@@ -52,7 +53,11 @@ fn labels(bytes: &[u8], out: &mut Collected<'_>) {
     for at in memmem::find_iter(bytes, b"AIGC").take(MOST) {
         let after = clamped(bytes, at + 4, LONGEST);
         // Between name and brace: a quote, perhaps escaped, a colon, blanks.
-        let gap = after.iter().take(8).position(|byte| *byte == b'{').unwrap_or(usize::MAX);
+        let gap = after
+            .iter()
+            .take(8)
+            .position(|byte| *byte == b'{')
+            .unwrap_or(usize::MAX);
         let Some(body) = after.get(gap..) else {
             continue;
         };

@@ -12,7 +12,9 @@ pub(super) fn read(file: &[u8], trailing: &[u8], out: &mut Collected<'_>) {
     if has_samsung {
         samsung(trailing, out);
     }
-    let zeros = trailing.iter().all(|byte| matches!(byte, 0 | b'\r' | b'\n' | b' ' | 0xff));
+    let zeros = trailing
+        .iter()
+        .all(|byte| matches!(byte, 0 | b'\r' | b'\n' | b' ' | 0xff));
     if !zeros && !has_samsung && !is_usual(file, trailing) {
         out.problem("after the picture's end", "trailing-data");
     }
@@ -37,11 +39,18 @@ fn is_usual(file: &[u8], trailing: &[u8]) -> bool {
 /// Reads Samsung's block: the names and values that the directory between `SEFH` and `SEFT` lists.
 pub(super) fn samsung(block: &[u8], out: &mut Collected<'_>) {
     const MOST: usize = 200;
-    let Some(end) = block.len().checked_sub(8).filter(|_| block.ends_with(b"SEFT")) else {
+    let Some(end) = block
+        .len()
+        .checked_sub(8)
+        .filter(|_| block.ends_with(b"SEFT"))
+    else {
         return;
     };
     let length = le32(block, end).unwrap_or(0) as usize;
-    let Some(start) = end.checked_sub(length).filter(|start| slice(block, *start, 4) == Some(b"SEFH")) else {
+    let Some(start) = end
+        .checked_sub(length)
+        .filter(|start| slice(block, *start, 4) == Some(b"SEFH"))
+    else {
         out.problem("Samsung trailer", "trailer-malformed");
         return;
     };
@@ -51,7 +60,9 @@ pub(super) fn samsung(block: &[u8], out: &mut Collected<'_>) {
         let (Some(back), Some(size)) = (le32(block, entry + 4), le32(block, entry + 8)) else {
             break;
         };
-        let data = start.checked_sub(back as usize).and_then(|at| slice(block, at, size as usize));
+        let data = start
+            .checked_sub(back as usize)
+            .and_then(|at| slice(block, at, size as usize));
         let Some(data) = data.filter(|data| le16(data, 2) == le16(block, entry + 2)) else {
             out.problem("Samsung trailer", "trailer-malformed");
             continue;

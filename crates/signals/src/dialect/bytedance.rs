@@ -18,7 +18,10 @@ const GENERATORS: &[(&str, &str)] = &[
 
 pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
     for entry in &all.entries {
-        if !matches!(entry.origin, Origin::Exif | Origin::Item | Origin::PngText | Origin::Xmp) {
+        if !matches!(
+            entry.origin,
+            Origin::Exif | Origin::Item | Origin::PngText | Origin::Xmp
+        ) {
             continue;
         }
         let Some(value) = &entry.json else {
@@ -50,7 +53,9 @@ impl Facts {
         for (name, member) in members {
             match name.as_str() {
                 "product" => self.product = json::plain(member).to_ascii_lowercase(),
-                "exportType" | "export_type" => self.export_type = json::plain(member).to_ascii_lowercase(),
+                "exportType" | "export_type" => {
+                    self.export_type = json::plain(member).to_ascii_lowercase()
+                }
                 "aigc_type" => self.aigc_type = json::plain(member),
                 "aigc_label_type" => self.aigc_label_type = json::plain(member),
                 _ => {}

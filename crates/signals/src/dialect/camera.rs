@@ -6,7 +6,10 @@ use crate::entry::{Collected, Origin};
 use crate::{Class, Says, Source};
 
 pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
-    let text = |key: &str| all.find(Origin::Exif, key).filter(|entry| entry.value != "0");
+    let text = |key: &str| {
+        all.find(Origin::Exif, key)
+            .filter(|entry| entry.value != "0")
+    };
     let (Some(make), Some(model)) = (text("Make"), text("Model")) else {
         return;
     };
@@ -18,7 +21,14 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
     if generated || super::program(&make.value).is_some() {
         return;
     }
-    const CAPTURE: &[&str] = &["ExposureTime", "FNumber", "ISO", "FocalLength", "DateTimeOriginal", "LensModel"];
+    const CAPTURE: &[&str] = &[
+        "ExposureTime",
+        "FNumber",
+        "ISO",
+        "FocalLength",
+        "DateTimeOriginal",
+        "LensModel",
+    ];
     let facts: Vec<_> = CAPTURE.iter().filter_map(|key| text(key)).collect();
     if facts.len() < 4 {
         return;
@@ -33,7 +43,12 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
     for fact in facts {
         draft = draft.field(&fact.key, &fact.value);
     }
-    for key in ["Artist", "BodySerialNumber", "CameraOwnerName", "ImageUniqueID"] {
+    for key in [
+        "Artist",
+        "BodySerialNumber",
+        "CameraOwnerName",
+        "ImageUniqueID",
+    ] {
         if let Some(entry) = text(key) {
             draft = draft.personal(key, &entry.value);
         }

@@ -46,7 +46,9 @@ impl Name {
 fn graphs(entry: &Entry, all: &Collected<'_>) -> Vec<(Name, Value)> {
     let mut found = Vec::new();
     if let Some(value) = &entry.json {
-        if let Some(name) = Name::of(&entry.key).filter(|_| matches!(entry.origin, Origin::PngText | Origin::Item)) {
+        if let Some(name) =
+            Name::of(&entry.key).filter(|_| matches!(entry.origin, Origin::PngText | Origin::Item))
+        {
             found.push((name, value.clone()));
         }
         for key in ["prompt", "workflow"] {
@@ -84,21 +86,55 @@ struct Facts {
 /// Inputs that name the model.
 const MODELS: &[&str] = &["ckpt_name", "unet_name", "base_ckpt_name", "diffusion_name"];
 /// Inputs that name its additions.
-const ADDITIONS: &[&str] = &["lora_name", "vae_name", "clip_name", "clip_name1", "clip_name2", "control_net_name", "model_name"];
+const ADDITIONS: &[&str] = &[
+    "lora_name",
+    "vae_name",
+    "clip_name",
+    "clip_name1",
+    "clip_name2",
+    "control_net_name",
+    "model_name",
+];
 /// Inputs that are settings.
-const SETTINGS: &[&str] = &["seed", "noise_seed", "steps", "cfg", "guidance", "sampler_name", "scheduler", "denoise"];
+const SETTINGS: &[&str] = &[
+    "seed",
+    "noise_seed",
+    "steps",
+    "cfg",
+    "guidance",
+    "sampler_name",
+    "scheduler",
+    "denoise",
+];
 
 impl Facts {
     fn node(&mut self, kind: &str) {
         // Samplers, and nodes that call generators elsewhere.
         const SAMPLES: &[&str] = &[
-            "sampler", "generate", "text2image", "texttoimage", "txt2img", "imagetoimage", "openaidalle", "openaigpt",
-            "gemini", "ideogram", "flux1", "fluxpro", "recraft", "stabilitystable", "kling", "luma", "runway",
-            "seedream", "imagen",
+            "sampler",
+            "generate",
+            "text2image",
+            "texttoimage",
+            "txt2img",
+            "imagetoimage",
+            "openaidalle",
+            "openaigpt",
+            "gemini",
+            "ideogram",
+            "flux1",
+            "fluxpro",
+            "recraft",
+            "stabilitystable",
+            "kling",
+            "luma",
+            "runway",
+            "seedream",
+            "imagen",
         ];
         let lower = kind.to_ascii_lowercase();
         self.nodes += 1;
-        self.samples |= SAMPLES.iter().any(|word| lower.contains(word)) && !lower.contains("ksamplerselect");
+        self.samples |=
+            SAMPLES.iter().any(|word| lower.contains(word)) && !lower.contains("ksamplerselect");
         self.loads_picture |= lower.starts_with("loadimage") || lower.starts_with("load image");
         self.encodes_picture |= lower.starts_with("vaeencode") || lower.contains("inpaintmodel");
     }
@@ -113,7 +149,9 @@ impl Facts {
                 self.models.push(text);
             }
         } else if ADDITIONS.contains(&name) || SETTINGS.contains(&name) {
-            let known = self.settings.iter().any(|(known, known_text)| known == name && (!ADDITIONS.contains(&name) || *known_text == text));
+            let known = self.settings.iter().any(|(known, known_text)| {
+                known == name && (!ADDITIONS.contains(&name) || *known_text == text)
+            });
             if !known && self.settings.len() < 30 {
                 self.settings.push((name.to_owned(), text));
             }
@@ -152,7 +190,9 @@ fn api_graph(graph: &Value) -> Option<Facts> {
     let nodes = graph.as_object()?;
     let mut facts = Facts::default();
     for node in nodes.values() {
-        let (Some(Value::String(kind)), Some(Value::Object(inputs))) = (node.get("class_type"), node.get("inputs")) else {
+        let (Some(Value::String(kind)), Some(Value::Object(inputs))) =
+            (node.get("class_type"), node.get("inputs"))
+        else {
             continue;
         };
         facts.node(kind);
@@ -166,12 +206,30 @@ fn api_graph(graph: &Value) -> Option<Facts> {
 /// `{"nodes": [{"type": "KSampler", "widgets_values": [...]}, ...], "links": [...], ...}`.
 fn editor_graph(graph: &Value) -> Option<Facts> {
     let nodes = graph.get("nodes")?.as_array()?;
-    let frame = ["links", "last_node_id", "last_link_id", "version", "groups", "extra"];
-    if frame.iter().filter(|key| graph.get(**key).is_some()).count() < 2 {
+    let frame = [
+        "links",
+        "last_node_id",
+        "last_link_id",
+        "version",
+        "groups",
+        "extra",
+    ];
+    if frame
+        .iter()
+        .filter(|key| graph.get(**key).is_some())
+        .count()
+        < 2
+    {
         return None;
     }
-    let inner = graph.pointer("/definitions/subgraphs").and_then(Value::as_array).into_iter().flatten();
-    let inner = inner.filter_map(|part| part.get("nodes")?.as_array()).flatten();
+    let inner = graph
+        .pointer("/definitions/subgraphs")
+        .and_then(Value::as_array)
+        .into_iter()
+        .flatten();
+    let inner = inner
+        .filter_map(|part| part.get("nodes")?.as_array())
+        .flatten();
     let mut facts = Facts::default();
     for node in nodes.iter().chain(inner) {
         let Some(Value::String(kind)) = node.get("type") else {
@@ -181,7 +239,10 @@ fn editor_graph(graph: &Value) -> Option<Facts> {
         let values = node.get("widgets_values");
         let first = values.and_then(|values| values.get(0));
         match (kind.as_str(), first) {
-            ("CheckpointLoaderSimple" | "CheckpointLoader" | "UNETLoader" | "UnetLoaderGGUF", Some(name)) => {
+            (
+                "CheckpointLoaderSimple" | "CheckpointLoader" | "UNETLoader" | "UnetLoaderGGUF",
+                Some(name),
+            ) => {
                 facts.input("ckpt_name", name);
             }
             ("CLIPTextEncode", Some(text)) => facts.input("text", text),
@@ -205,7 +266,18 @@ fn swarm(entry: &Entry, value: &Value, found: &mut Found) {
         Some(model) => draft.tool(Some(&model)),
         None => draft.version(text("swarm_version").as_deref()),
     };
-    for key in ["model", "swarm_version", "seed", "steps", "cfgscale", "sampler", "scheduler", "width", "height", "date"] {
+    for key in [
+        "model",
+        "swarm_version",
+        "seed",
+        "steps",
+        "cfgscale",
+        "sampler",
+        "scheduler",
+        "width",
+        "height",
+        "date",
+    ] {
         draft = draft.field(key, &text(key).unwrap_or_default());
     }
     for key in ["prompt", "negativeprompt"] {

@@ -9,7 +9,11 @@ use crate::{Says, Source};
 
 /// Settings of Easy Diffusion, in the order told: old name, new name, whether it tells of a person.
 const EASY: &[(&str, &str, bool)] = &[
-    ("Stable Diffusion model", "use_stable_diffusion_model", false),
+    (
+        "Stable Diffusion model",
+        "use_stable_diffusion_model",
+        false,
+    ),
     ("VAE model", "use_vae_model", false),
     ("Sampler", "sampler_name", false),
     ("Steps", "num_inference_steps", false),
@@ -27,7 +31,9 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
         Some((entry.value.clone(), entry))
     };
     if let Some(draft) = easy(|name| text(name).map(|(value, _)| value)) {
-        let entry = EASY.iter().find_map(|(old, new, _)| text(new).or_else(|| text(old)));
+        let entry = EASY
+            .iter()
+            .find_map(|(old, new, _)| text(new).or_else(|| text(old)));
         found.push(match entry {
             Some((_, entry)) => draft.at(entry),
             None => draft,
@@ -51,25 +57,48 @@ fn easy(get: impl Fn(&str) -> Option<String>) -> Option<Draft> {
         .iter()
         .filter_map(|(old, new, personal)| Some((*old, get(new).or_else(|| get(old))?, *personal)))
         .collect();
-    let model = values.iter().find(|(name, ..)| *name == "Stable Diffusion model").map(|(_, value, _)| value.as_str());
-    let negative = get("negative_prompt").or_else(|| get("Negative Prompt")).is_some();
+    let model = values
+        .iter()
+        .find(|(name, ..)| *name == "Stable Diffusion model")
+        .map(|(_, value, _)| value.as_str());
+    let negative = get("negative_prompt")
+        .or_else(|| get("Negative Prompt"))
+        .is_some();
     let own = get("num_inference_steps").is_some() || get("Guidance Scale").is_some();
     if !(values.len() >= 3 && model.is_some() || values.len() >= 4 && negative && own) {
         return None;
     }
     let mut draft = Draft::declared(Source::EasyDiffusion, Says::Generated).tool(model);
     for (name, value, personal) in &values {
-        draft = if *personal { draft.personal(name, value) } else { draft.field(name, value) };
+        draft = if *personal {
+            draft.personal(name, value)
+        } else {
+            draft.field(name, value)
+        };
     }
     Some(draft)
 }
 
 /// `{"c": prompt, "uc": negative prompt, "model": ..., "sampler": ..., ...}`.
 fn draw_things(entry: &Entry, value: &Value) -> Option<Draft> {
-    const SETTINGS: &[&str] = &["model", "sampler", "seed", "steps", "scale", "size", "strength", "seed_mode"];
+    const SETTINGS: &[&str] = &[
+        "model",
+        "sampler",
+        "seed",
+        "steps",
+        "scale",
+        "size",
+        "strength",
+        "seed_mode",
+    ];
     let prompt = json::member(value, "c")?.as_str()?;
     let negative = json::member(value, "uc")?.as_str()?;
-    if SETTINGS.iter().filter(|key| json::member(value, key).is_some()).count() < 2 {
+    if SETTINGS
+        .iter()
+        .filter(|key| json::member(value, key).is_some())
+        .count()
+        < 2
+    {
         return None;
     }
     let mut draft = Draft::declared(Source::DrawThings, Says::Generated).at(entry);

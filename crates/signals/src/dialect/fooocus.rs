@@ -11,25 +11,41 @@ use crate::{Says, Source};
 
 /// Names that its JSON has and others' has not.
 const OWN: &[&str] = &[
-    "base_model", "base_model_hash", "base_model_name", "full_prompt", "full_negative_prompt", "adm_guidance", "refiner_switch",
-    "refiner_model", "metadata_scheme", "real_prompt", "sharpness", "performance", "prompt_expansion",
+    "base_model",
+    "base_model_hash",
+    "base_model_name",
+    "full_prompt",
+    "full_negative_prompt",
+    "adm_guidance",
+    "refiner_switch",
+    "refiner_model",
+    "metadata_scheme",
+    "real_prompt",
+    "sharpness",
+    "performance",
+    "prompt_expansion",
 ];
 
 pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
     let scheme = all.entries.iter().find(|entry| {
-        let named = entry.is(Origin::PngText, "fooocus_scheme") || entry.is(Origin::Exif, "MakerNote");
+        let named =
+            entry.is(Origin::PngText, "fooocus_scheme") || entry.is(Origin::Exif, "MakerNote");
         named && matches!(entry.value.as_str(), "fooocus" | "a1111")
     });
-    let software = all.find(Origin::Exif, "Software").filter(|entry| entry.value.starts_with("Fooocus v"));
+    let software = all
+        .find(Origin::Exif, "Software")
+        .filter(|entry| entry.value.starts_with("Fooocus v"));
     for entry in all.entries.iter().filter(|entry| entry.is_caption()) {
         let draft = match &entry.json {
             Some(value) => object(entry, value, scheme.is_some() || software.is_some()),
             // In the other scheme it writes the web UI's text.
-            None if scheme.or(software).is_some() => Parameters::of(&entry.value).map(|parameters| {
-                let draft = Draft::declared(Source::Fooocus, Says::Generated).at(entry);
-                let model = parameters.get("Model").map(str::to_owned);
-                parameters.fields(draft.tool(model.as_deref()), None)
-            }),
+            None if scheme.or(software).is_some() => {
+                Parameters::of(&entry.value).map(|parameters| {
+                    let draft = Draft::declared(Source::Fooocus, Says::Generated).at(entry);
+                    let model = parameters.get("Model").map(str::to_owned);
+                    parameters.fields(draft.tool(model.as_deref()), None)
+                })
+            }
             None => None,
         };
         let Some(mut draft) = draft else {
@@ -45,10 +61,18 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
 fn object(entry: &Entry, value: &Value, named: bool) -> Option<Draft> {
     let members = value.as_object()?;
     let normal = |name: &str| name.to_ascii_lowercase().replace(' ', "_");
-    let own = members.keys().filter(|name| OWN.contains(&normal(name).as_str())).count();
-    let version = ["version", "software"].iter().find_map(|key| json::text(value, key)).unwrap_or_default();
+    let own = members
+        .keys()
+        .filter(|name| OWN.contains(&normal(name).as_str()))
+        .count();
+    let version = ["version", "software"]
+        .iter()
+        .find_map(|key| json::text(value, key))
+        .unwrap_or_default();
     let says_so = version.to_ascii_lowercase().contains("fooocus");
-    let prompt = members.keys().any(|name| name.eq_ignore_ascii_case("prompt"));
+    let prompt = members
+        .keys()
+        .any(|name| name.eq_ignore_ascii_case("prompt"));
     if !(prompt && (own >= 3 || own >= 1 && (named || says_so) || says_so && members.len() > 2)) {
         return None;
     }

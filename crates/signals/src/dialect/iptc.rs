@@ -12,11 +12,24 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
         ("AIPromptInformation", true),
         ("AIPromptWriterName", true),
     ];
-    let own = |name: &str| all.entries.iter().filter(|entry| entry.is_xmp(IPTC_EXT, name) && !entry.nested).collect::<Vec<_>>();
-    let kind = own("DigitalSourceType").into_iter().find_map(|entry| Some((entry, says_of(&entry.value)?)));
-    let system: Vec<_> = SYSTEM.iter().flat_map(|(name, personal)| own(name).into_iter().map(move |entry| (entry, *personal))).collect();
+    let own = |name: &str| {
+        all.entries
+            .iter()
+            .filter(|entry| entry.is_xmp(IPTC_EXT, name) && !entry.nested)
+            .collect::<Vec<_>>()
+    };
+    let kind = own("DigitalSourceType")
+        .into_iter()
+        .find_map(|entry| Some((entry, says_of(&entry.value)?)));
+    let system: Vec<_> = SYSTEM
+        .iter()
+        .flat_map(|(name, personal)| own(name).into_iter().map(move |entry| (entry, *personal)))
+        .collect();
     // The properties about AI systems say that one made the picture, as far as the type says nothing else.
-    let Some(says) = kind.map(|(_, says)| says).or((!system.is_empty()).then_some(Says::Generated)) else {
+    let Some(says) = kind
+        .map(|(_, says)| says)
+        .or((!system.is_empty()).then_some(Says::Generated))
+    else {
         return;
     };
     let mut draft = Draft::declared(Source::Iptc, says);
@@ -25,15 +38,28 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
     }
     for (entry, personal) in &system {
         draft = draft.at(entry);
-        draft = if *personal { draft.personal(&entry.key, &entry.value) } else { draft.field(&entry.key, &entry.value) };
+        draft = if *personal {
+            draft.personal(&entry.key, &entry.value)
+        } else {
+            draft.field(&entry.key, &entry.value)
+        };
     }
-    let named = |name: &str| system.iter().find(|(entry, _)| entry.key == name).map(|(entry, _)| entry.value.as_str());
-    let creator = all.find_xmp(xmp::XMP, "CreatorTool").filter(|entry| !entry.nested);
+    let named = |name: &str| {
+        system
+            .iter()
+            .find(|(entry, _)| entry.key == name)
+            .map(|(entry, _)| entry.value.as_str())
+    };
+    let creator = all
+        .find_xmp(xmp::XMP, "CreatorTool")
+        .filter(|entry| !entry.nested);
     if let Some(creator) = creator {
         draft = draft.field("CreatorTool", &creator.value);
     }
     draft = match named("AISystemUsed") {
-        Some(system) => draft.tool(Some(system)).version(named("AISystemVersionUsed")),
+        Some(system) => draft
+            .tool(Some(system))
+            .version(named("AISystemVersionUsed")),
         None => draft.tool(creator.map(|entry| entry.value.as_str())),
     };
     found.push(draft);
@@ -43,17 +69,24 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
 /// a bare term.
 pub(crate) fn source_type(value: &str) -> Option<&str> {
     let value = value.trim().trim_end_matches('/');
-    let plain = value.strip_prefix("https://").or_else(|| value.strip_prefix("http://"));
+    let plain = value
+        .strip_prefix("https://")
+        .or_else(|| value.strip_prefix("http://"));
     match plain {
         Some(plain) => {
             let (host, _) = plain.split_once('/')?;
             let known = ["cv.iptc.org", "c2pa.org", "www.c2pa.org", "iptc.org"];
-            known.iter().any(|known| host.eq_ignore_ascii_case(known)).then(|| value.rsplit('/').next())?
+            known
+                .iter()
+                .any(|known| host.eq_ignore_ascii_case(known))
+                .then(|| value.rsplit('/').next())?
         }
         // Also the short form with the vocabulary's prefix: `digsrctype:trainedAlgorithmicMedia`.
         None => {
             let term = value.rsplit(':').next().unwrap_or(value);
-            term.bytes().all(|byte| byte.is_ascii_alphanumeric()).then_some(term)
+            term.bytes()
+                .all(|byte| byte.is_ascii_alphanumeric())
+                .then_some(term)
         }
     }
 }
@@ -66,10 +99,21 @@ pub(crate) fn says_of(value: &str) -> Option<Says> {
         "trainedalgorithmicmedia" | "trainedalgorithmicdata" => Says::Generated,
         "compositewithtrainedalgorithmicmedia" | "compositesynthetic" => Says::PartlyGenerated,
         "composite" | "digitalart" | "screencapture" => Says::PossiblyGenerated,
-        "digitalcapture" | "computationalcapture" | "compositecapture" | "negativefilm" | "positivefilm" | "print"
+        "digitalcapture"
+        | "computationalcapture"
+        | "compositecapture"
+        | "negativefilm"
+        | "positivefilm"
+        | "print"
         | "minorhumanedits" => Says::Captured,
-        "algorithmicmedia" | "algorithmicallyenhanced" | "humanedits" | "digitalcreation" | "virtualrecording"
-        | "softwareimage" | "datadrivenmedia" | "empty" => Says::Made,
+        "algorithmicmedia"
+        | "algorithmicallyenhanced"
+        | "humanedits"
+        | "digitalcreation"
+        | "virtualrecording"
+        | "softwareimage"
+        | "datadrivenmedia"
+        | "empty" => Says::Made,
         _ => return None,
     })
 }
@@ -90,7 +134,10 @@ mod tests {
             assert_eq!(says_of(value), Some(Says::Generated), "{value}");
         }
         assert_eq!(says_of("http://example.com/trainedAlgorithmicMedia"), None);
-        assert_eq!(says_of("http://cv.iptc.org/newscodes/digitalsourcetype/nonesuch"), None);
+        assert_eq!(
+            says_of("http://cv.iptc.org/newscodes/digitalsourcetype/nonesuch"),
+            None
+        );
         assert_eq!(says_of("not trainedAlgorithmicMedia"), None);
     }
 }

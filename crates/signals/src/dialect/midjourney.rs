@@ -59,10 +59,14 @@ fn guid(all: &Collected<'_>, found: &mut Found) {
         let named = |field: &crate::Field| field.name == "Job ID" && field.value == guid.value;
         signal.source == Source::Midjourney && signal.fields.iter().any(named)
     });
-    let named = all.find_xmp(IPTC_EXT, "AISystemUsed").is_some() || all.entries.iter().any(|entry| {
-        entry.is_program() && !entry.value.to_ascii_lowercase().contains("midjourney")
-    });
-    if is_uuid(&guid.value) && super::says_of(&kind.value) == Some(Says::Generated) && (job || !named) {
+    let named = all.find_xmp(IPTC_EXT, "AISystemUsed").is_some()
+        || all.entries.iter().any(|entry| {
+            entry.is_program() && !entry.value.to_ascii_lowercase().contains("midjourney")
+        });
+    if is_uuid(&guid.value)
+        && super::says_of(&kind.value) == Some(Says::Generated)
+        && (job || !named)
+    {
         found.push(
             Draft::declared(Source::Midjourney, Says::Generated)
                 .at(guid)
@@ -91,7 +95,9 @@ impl<'t> Flags<'t> {
             let numeric = |text: &&str| text.starts_with(|c: char| c.is_ascii_digit());
             match word {
                 "--ar" | "--aspect" => {
-                    flags.ratio = words.next().filter(|ratio| numeric(ratio) && ratio.contains([':', '/']));
+                    flags.ratio = words
+                        .next()
+                        .filter(|ratio| numeric(ratio) && ratio.contains([':', '/']));
                 }
                 "--v" | "--version" => flags.version = words.next().filter(numeric),
                 "--niji" => flags.niji = words.next().filter(numeric),

@@ -8,7 +8,11 @@ use crate::entry::{Collected, Origin};
 use crate::{Says, Source, json};
 
 pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
-    for entry in all.entries.iter().filter(|entry| entry.origin == Origin::Trailer) {
+    for entry in all
+        .entries
+        .iter()
+        .filter(|entry| entry.origin == Origin::Trailer)
+    {
         let Some(value) = &entry.json else {
             continue;
         };
@@ -20,8 +24,14 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
                 .at(entry)
                 .tool(Some("Galaxy AI"))
                 .field("genAIType", &kind)
-                .field("genImageVersion", &json::text(value, "genImageVersion").unwrap_or_default())
-                .field("connectorType", &json::text(value, "connectorType").unwrap_or_default())
+                .field(
+                    "genImageVersion",
+                    &json::text(value, "genImageVersion").unwrap_or_default(),
+                )
+                .field(
+                    "connectorType",
+                    &json::text(value, "connectorType").unwrap_or_default(),
+                )
                 .note("samsung-trailer"),
         );
     }

@@ -24,7 +24,10 @@ const FIELDS: &[&str] = &[
 ];
 
 /// Producers whose code we know from their files: 18 digits of the Unified Social Credit Code.
-const PRODUCERS: &[(&str, &str)] = &[("91110102MACQD9K640", "Doubao"), ("9144030008867405X2", "Jimeng")];
+const PRODUCERS: &[(&str, &str)] = &[
+    ("91110102MACQD9K640", "Doubao"),
+    ("9144030008867405X2", "Jimeng"),
+];
 
 pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
     let before = found.signals.len();
@@ -61,7 +64,9 @@ impl Label {
         if let Some(value) = value {
             if let Some(inner) = value.get("AIGC") {
                 return match inner {
-                    Value::String(text) => Self::of(text, json::object(text, all.limits).as_ref(), true, all),
+                    Value::String(text) => {
+                        Self::of(text, json::object(text, all.limits).as_ref(), true, all)
+                    }
                     inner => Self::object(inner),
                 };
             }
@@ -93,7 +98,9 @@ impl Label {
             .iter()
             .filter_map(|name| Some((*name, json::plain(json::member(value, name)?))))
             .collect();
-        let own = fields.iter().any(|(name, _)| !matches!(*name, "Time" | "ContentId"));
+        let own = fields
+            .iter()
+            .any(|(name, _)| !matches!(*name, "Time" | "ContentId"));
         (own && members.len() <= 100).then_some(Self {
             fields,
             malformed: false,
@@ -103,7 +110,12 @@ impl Label {
     /// Names and values out of text that is no JSON.
     fn broken(text: &str) -> Option<Self> {
         const LONGEST: usize = 8 << 10;
-        let end = text.char_indices().map(|(at, _)| at).take_while(|at| *at < LONGEST).last().unwrap_or(0);
+        let end = text
+            .char_indices()
+            .map(|(at, _)| at)
+            .take_while(|at| *at < LONGEST)
+            .last()
+            .unwrap_or(0);
         let text = &text[..end];
         let mut fields = Vec::new();
         for name in FIELDS {
@@ -114,7 +126,10 @@ impl Label {
             let value = rest.split(['"', ',', '}', '\n']).next().unwrap_or_default();
             fields.push((*name, value.trim().to_owned()));
         }
-        let own = fields.iter().filter(|(name, _)| !matches!(*name, "Time" | "ContentId")).count();
+        let own = fields
+            .iter()
+            .filter(|(name, _)| !matches!(*name, "Time" | "ContentId"))
+            .count();
         (own >= 2).then_some(Self {
             fields,
             malformed: true,
@@ -165,8 +180,15 @@ impl Label {
             draft = draft.note("label-malformed");
         }
         for (name, value) in &self.fields {
-            let system = matches!(*name, "Label" | "ContentProducer" | "ContentPropagator" | "ServiceProvider" | "Time");
-            draft = if system { draft.field(name, value) } else { draft.personal(name, value) };
+            let system = matches!(
+                *name,
+                "Label" | "ContentProducer" | "ContentPropagator" | "ServiceProvider" | "Time"
+            );
+            draft = if system {
+                draft.field(name, value)
+            } else {
+                draft.personal(name, value)
+            };
         }
         draft
     }

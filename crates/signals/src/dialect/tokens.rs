@@ -24,19 +24,47 @@ const NAMES: &[(&str, Source, &str)] = &[
     ("google gemini", Source::Google, "Gemini"),
     ("gemini 2.5 flash image", Source::Google, "Gemini"),
     ("nano banana", Source::Google, "Gemini"),
-    ("bing image creator", Source::Microsoft, "Bing Image Creator"),
-    ("image creator from designer", Source::Microsoft, "Image Creator"),
-    ("stable diffusion", Source::StableDiffusion, "Stable Diffusion"),
-    ("stable-diffusion", Source::StableDiffusion, "Stable Diffusion"),
-    ("stablediffusion", Source::StableDiffusion, "Stable Diffusion"),
-    ("stable diffusion xl", Source::StableDiffusion, "Stable Diffusion XL"),
+    (
+        "bing image creator",
+        Source::Microsoft,
+        "Bing Image Creator",
+    ),
+    (
+        "image creator from designer",
+        Source::Microsoft,
+        "Image Creator",
+    ),
+    (
+        "stable diffusion",
+        Source::StableDiffusion,
+        "Stable Diffusion",
+    ),
+    (
+        "stable-diffusion",
+        Source::StableDiffusion,
+        "Stable Diffusion",
+    ),
+    (
+        "stablediffusion",
+        Source::StableDiffusion,
+        "Stable Diffusion",
+    ),
+    (
+        "stable diffusion xl",
+        Source::StableDiffusion,
+        "Stable Diffusion XL",
+    ),
     ("sdxl", Source::StableDiffusion, "Stable Diffusion XL"),
     ("stability ai", Source::StabilityAi, "Stability AI"),
     ("dreamstudio", Source::StabilityAi, "DreamStudio"),
     ("automatic1111", Source::WebUi, "AUTOMATIC1111"),
     ("stable diffusion webui", Source::WebUi, "AUTOMATIC1111"),
     ("sd.next", Source::WebUi, "SD.Next"),
-    ("stable-diffusion.cpp", Source::SdCpp, "stable-diffusion.cpp"),
+    (
+        "stable-diffusion.cpp",
+        Source::SdCpp,
+        "stable-diffusion.cpp",
+    ),
     ("comfyui", Source::ComfyUi, "ComfyUI"),
     ("swarmui", Source::SwarmUi, "SwarmUI"),
     ("stableswarmui", Source::SwarmUi, "SwarmUI"),
@@ -75,14 +103,21 @@ const NAMES: &[(&str, Source, &str)] = &[
     ("doubao", Source::ByteDance, "Doubao"),
     ("即梦ai", Source::ByteDance, "Jimeng"),
     ("豆包", Source::ByteDance, "Doubao"),
-    ("amazon titan image generator", Source::Amazon, "Titan Image Generator"),
+    (
+        "amazon titan image generator",
+        Source::Amazon,
+        "Titan Image Generator",
+    ),
     ("amazon nova canvas", Source::Amazon, "Nova Canvas"),
 ];
 
 pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
     for entry in &all.entries {
-        let maker = entry.is(Origin::Exif, "Make") || entry.is(Origin::Exif, "Artist") || entry.is(Origin::PngText, "Author");
-        let described = entry.is(Origin::Exif, "ImageDescription") || entry.is(Origin::PngText, "Source");
+        let maker = entry.is(Origin::Exif, "Make")
+            || entry.is(Origin::Exif, "Artist")
+            || entry.is(Origin::PngText, "Author");
+        let described =
+            entry.is(Origin::Exif, "ImageDescription") || entry.is(Origin::PngText, "Source");
         if !(entry.is_program() || maker || described) {
             continue;
         }
@@ -114,12 +149,19 @@ pub(crate) fn program(text: &str) -> Option<(Source, &'static str, Option<&str>)
     let fits = NAMES.iter().filter_map(|(name, source, product)| {
         let rest = lower.strip_prefix(name)?;
         let version = rest.trim_start_matches([' ', '/', '-', '(', 'v', '.']);
-        let versioned = rest.starts_with([' ', '/', '-', '(']) && version.starts_with(|c: char| c.is_ascii_digit());
+        let versioned = rest.starts_with([' ', '/', '-', '('])
+            && version.starts_with(|c: char| c.is_ascii_digit());
         (rest.is_empty() || versioned).then_some((name.len(), *source, *product, version.len()))
     });
     let (_, source, product, version) = fits.max_by_key(|(length, ..)| *length)?;
-    let version = text.get(text.len().saturating_sub(version)..).filter(|version| !version.is_empty());
-    Some((source, product, version.map(|version| version.trim_end_matches(')'))))
+    let version = text
+        .get(text.len().saturating_sub(version)..)
+        .filter(|version| !version.is_empty());
+    Some((
+        source,
+        product,
+        version.map(|version| version.trim_end_matches(')')),
+    ))
 }
 
 #[cfg(test)]
@@ -128,9 +170,18 @@ mod tests {
 
     #[test]
     fn a_name_counts_whole() {
-        assert_eq!(program("Midjourney"), Some((Source::Midjourney, "Midjourney", None)));
-        assert_eq!(program("DALL·E 3"), Some((Source::OpenAi, "DALL·E", Some("3"))));
-        assert_eq!(program("ComfyUI v0.3.10"), Some((Source::ComfyUi, "ComfyUI", Some("0.3.10"))));
+        assert_eq!(
+            program("Midjourney"),
+            Some((Source::Midjourney, "Midjourney", None))
+        );
+        assert_eq!(
+            program("DALL·E 3"),
+            Some((Source::OpenAi, "DALL·E", Some("3")))
+        );
+        assert_eq!(
+            program("ComfyUI v0.3.10"),
+            Some((Source::ComfyUi, "ComfyUI", Some("0.3.10")))
+        );
         for innocent in [
             "Adobe Photoshop 25.0 (Windows)",
             "Imagen",

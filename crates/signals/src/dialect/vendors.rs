@@ -16,17 +16,28 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
 
 /// The reference code of FLUX: `Software` is `AI generated;txt2img;flux`.
 fn flux(all: &Collected<'_>, found: &mut Found) {
-    let (Some(software), Some(make)) = (all.find(Origin::Exif, "Software"), all.find(Origin::Exif, "Make")) else {
+    let (Some(software), Some(make)) = (
+        all.find(Origin::Exif, "Software"),
+        all.find(Origin::Exif, "Make"),
+    ) else {
         return;
     };
     let mut parts = software.value.split(';');
-    let marked = parts.next().is_some_and(|first| first.eq_ignore_ascii_case("AI generated"));
+    let marked = parts
+        .next()
+        .is_some_and(|first| first.eq_ignore_ascii_case("AI generated"));
     if !marked || !make.value.eq_ignore_ascii_case("Black Forest Labs") {
         return;
     }
     let task = parts.next().unwrap_or_default();
-    let says = if task == "txt2img" { Says::Generated } else { Says::PartlyGenerated };
-    let model = all.find(Origin::Exif, "Model").map(|entry| entry.value.as_str());
+    let says = if task == "txt2img" {
+        Says::Generated
+    } else {
+        Says::PartlyGenerated
+    };
+    let model = all
+        .find(Origin::Exif, "Model")
+        .map(|entry| entry.value.as_str());
     let mut draft = Draft::declared(Source::BlackForestLabs, says)
         .at(software)
         .at(make)
@@ -42,16 +53,23 @@ fn flux(all: &Collected<'_>, found: &mut Found) {
 /// Grok: `Artist` is a UUID and `ImageDescription` is `Signature: ` and 300 to 1,000 characters of
 /// base64. The key is not public.
 fn grok(all: &Collected<'_>, found: &mut Found) {
-    let Some(artist) = all.find(Origin::Exif, "Artist").filter(|artist| is_uuid(&artist.value)) else {
+    let Some(artist) = all
+        .find(Origin::Exif, "Artist")
+        .filter(|artist| is_uuid(&artist.value))
+    else {
         return;
     };
     let signature = |entry: &&Entry| {
-        let named = entry.is(Origin::Exif, "ImageDescription") || entry.is(Origin::Exif, "UserComment");
+        let named =
+            entry.is(Origin::Exif, "ImageDescription") || entry.is(Origin::Exif, "UserComment");
         let base64 = entry.value.strip_prefix("Signature:").map(str::trim);
-        named && base64.is_some_and(|text| {
-            (300..=1_000).contains(&text.len())
-                && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'='))
-        })
+        named
+            && base64.is_some_and(|text| {
+                (300..=1_000).contains(&text.len())
+                    && text.bytes().all(|byte| {
+                        byte.is_ascii_alphanumeric() || matches!(byte, b'+' | b'/' | b'=')
+                    })
+            })
     };
     let mut draft = Draft::declared(Source::XAi, Says::Generated).tool(Some("Grok"));
     let mut any = false;
@@ -60,7 +78,12 @@ fn grok(all: &Collected<'_>, found: &mut Found) {
         draft = draft.at(entry);
     }
     if any {
-        found.push(draft.at(artist).personal("Artist", &artist.value).note("vendor-signature-unverifiable"));
+        found.push(
+            draft
+                .at(artist)
+                .personal("Artist", &artist.value)
+                .note("vendor-signature-unverifiable"),
+        );
     }
 }
 
@@ -75,8 +98,12 @@ fn names(all: &Collected<'_>, found: &mut Found) {
         } else if entry.is_program() && (lower == "reve.com" || lower == "https://reve.com") {
             Draft::declared(Source::Reve, Says::Generated).tool(Some("Reve"))
         } else if (make || entry.is_program()) && lower.starts_with("aphrodite ai") {
-            let version = value.get(12..).map(|rest| rest.trim().trim_start_matches('v'));
-            Draft::declared(Source::Other, Says::Generated).tool(Some("Aphrodite AI")).version(version)
+            let version = value
+                .get(12..)
+                .map(|rest| rest.trim().trim_start_matches('v'));
+            Draft::declared(Source::Other, Says::Generated)
+                .tool(Some("Aphrodite AI"))
+                .version(version)
         } else {
             continue;
         };
@@ -86,7 +113,9 @@ fn names(all: &Collected<'_>, found: &mut Found) {
 
 /// Credit lines.
 fn credits(all: &Collected<'_>, found: &mut Found) {
-    let kind = all.find_xmp(IPTC_EXT, "DigitalSourceType").and_then(|entry| super::says_of(&entry.value));
+    let kind = all
+        .find_xmp(IPTC_EXT, "DigitalSourceType")
+        .and_then(|entry| super::says_of(&entry.value));
     for entry in &all.entries {
         let credit = entry.is_xmp(PHOTOSHOP, "Credit") || entry.is(Origin::Iim, "Credit");
         if !credit && !(entry.is_program() || entry.is_caption()) {
@@ -98,11 +127,21 @@ fn credits(all: &Collected<'_>, found: &mut Found) {
                 (Source::Google, None, kind.unwrap_or(Says::Generated))
             }
             "edited with google ai" if credit => (Source::Google, None, Says::PartlyGenerated),
-            "apple photos clean up" if credit => (Source::Other, Some("Apple Photos Clean Up"), Says::PartlyGenerated),
-            "apple image playground" if credit => (Source::Other, Some("Apple Image Playground"), Says::Generated),
-            "imagined with ai" | "imagined with meta ai" | "made with meta ai" | "meta ai" => {
-                (Source::Meta, Some("Meta AI"), kind.unwrap_or(Says::Generated))
-            }
+            "apple photos clean up" if credit => (
+                Source::Other,
+                Some("Apple Photos Clean Up"),
+                Says::PartlyGenerated,
+            ),
+            "apple image playground" if credit => (
+                Source::Other,
+                Some("Apple Image Playground"),
+                Says::Generated,
+            ),
+            "imagined with ai" | "imagined with meta ai" | "made with meta ai" | "meta ai" => (
+                Source::Meta,
+                Some("Meta AI"),
+                kind.unwrap_or(Says::Generated),
+            ),
             _ => continue,
         };
         // A line without a source type beside it is one fact alone, except for the vendors' exact credits.
@@ -112,8 +151,18 @@ fn credits(all: &Collected<'_>, found: &mut Found) {
         };
         found.push(draft.at(entry).tool(tool).field(&entry.key, &entry.value));
         match source {
-            Source::Google => found.mark("SynthID", source, entry.place.clone(), Some(super::GOOGLE_CHECK)),
-            Source::Meta => found.mark("Content Seal", source, entry.place.clone(), Some(super::META_CHECK)),
+            Source::Google => found.mark(
+                "SynthID",
+                source,
+                entry.place.clone(),
+                Some(super::GOOGLE_CHECK),
+            ),
+            Source::Meta => found.mark(
+                "Content Seal",
+                source,
+                entry.place.clone(),
+                Some(super::META_CHECK),
+            ),
             _ => {}
         }
     }

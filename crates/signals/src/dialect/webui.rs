@@ -11,7 +11,8 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
         let parameters = entry.is_caption() && entry.json.is_none();
         if let Some(parameters) = parameters.then(|| Parameters::of(&entry.value)).flatten() {
             found.push(parameters.signal(entry));
-        } else if entry.is(Origin::PngText, "postprocessing") || entry.is(Origin::PngText, "extras") {
+        } else if entry.is(Origin::PngText, "postprocessing") || entry.is(Origin::PngText, "extras")
+        {
             upscaled(entry, found);
         }
     }
@@ -21,11 +22,15 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
 /// have worked on.
 fn upscaled(entry: &Entry, found: &mut Found) {
     let pairs = pairs(&entry.value);
-    let known = |name: &str| name.starts_with("Postprocess") || name.contains("GFPGAN") || name.contains("CodeFormer");
+    let known = |name: &str| {
+        name.starts_with("Postprocess") || name.contains("GFPGAN") || name.contains("CodeFormer")
+    };
     if pairs.iter().filter(|(name, _)| known(name)).count() == 0 {
         return;
     }
-    let mut draft = Draft::declared(Source::WebUi, Says::PossiblyGenerated).at(entry).note("upscaled");
+    let mut draft = Draft::declared(Source::WebUi, Says::PossiblyGenerated)
+        .at(entry)
+        .note("upscaled");
     for (name, value) in pairs {
         draft = draft.field(&name, &value);
     }
@@ -59,18 +64,30 @@ impl Parameters {
     /// Reads a text, if it is one of parameters.
     pub fn of(text: &str) -> Option<Self> {
         // The last "Steps:" that a number follows, at the start of a line or after a stop.
-        let start = text.rmatch_indices("Steps: ").map(|(at, _)| at).take(20).find(|at| {
-            let number = text[at + 7..].starts_with(|c: char| c.is_ascii_digit());
-            let before = text[..*at].trim_end_matches([' ', '\t']).chars().next_back();
-            number && before.is_none_or(|c| matches!(c, '\n' | '\r' | '.' | ','))
-        })?;
+        let start = text
+            .rmatch_indices("Steps: ")
+            .map(|(at, _)| at)
+            .take(20)
+            .find(|at| {
+                let number = text[at + 7..].starts_with(|c: char| c.is_ascii_digit());
+                let before = text[..*at]
+                    .trim_end_matches([' ', '\t'])
+                    .chars()
+                    .next_back();
+                number && before.is_none_or(|c| matches!(c, '\n' | '\r' | '.' | ','))
+            })?;
         let pairs = pairs(&text[start..]);
-        let known = pairs.iter().filter(|(name, _)| KNOWN.contains(&name.as_str())).count();
+        let known = pairs
+            .iter()
+            .filter(|(name, _)| KNOWN.contains(&name.as_str()))
+            .count();
         if known < 2 {
             return None;
         }
         let before = text[..start].trim();
-        let (prompt, negative) = before.split_once("Negative prompt:").unwrap_or((before, ""));
+        let (prompt, negative) = before
+            .split_once("Negative prompt:")
+            .unwrap_or((before, ""));
         Some(Self {
             prompt: prompt.trim().to_owned(),
             negative: negative.trim().to_owned(),
@@ -79,7 +96,10 @@ impl Parameters {
     }
 
     pub fn get(&self, name: &str) -> Option<&str> {
-        let found = self.pairs.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        let found = self
+            .pairs
+            .iter()
+            .find(|(known, _)| known.eq_ignore_ascii_case(name));
         found.map(|(_, value)| value.as_str())
     }
 
@@ -88,7 +108,9 @@ impl Parameters {
         let (source, product) = product(version.unwrap_or_default(), self.get("App"));
         let draft = match self.get("Model") {
             Some(model) => Draft::declared(source, Says::Generated).tool(Some(model)),
-            None => Draft::declared(source, Says::Generated).tool(product).version(version),
+            None => Draft::declared(source, Says::Generated)
+                .tool(product)
+                .version(version),
         };
         self.fields(draft.at(entry), product)
     }
@@ -98,13 +120,17 @@ impl Parameters {
         draft = draft.field("Program", product.unwrap_or_default());
         for (name, value) in &self.pairs {
             // Names of embeddings and detailers hold prompts too.
-            draft = if name.to_ascii_lowercase().contains("prompt") || name.eq_ignore_ascii_case("User") {
+            draft = if name.to_ascii_lowercase().contains("prompt")
+                || name.eq_ignore_ascii_case("User")
+            {
                 draft.personal(name, value)
             } else {
                 draft.field(name, value)
             };
         }
-        draft.personal("Prompt", &self.prompt).personal("Negative prompt", &self.negative)
+        draft
+            .personal("Prompt", &self.prompt)
+            .personal("Negative prompt", &self.negative)
     }
 }
 
@@ -113,7 +139,9 @@ fn product(version: &str, app: Option<&str>) -> (Source, Option<&'static str>) {
     let lower = version.to_ascii_lowercase();
     let is_number = |text: &str| text.starts_with(|c: char| c.is_ascii_digit());
     match app {
-        Some(app) if app.eq_ignore_ascii_case("SD.Next") => return (Source::WebUi, Some("SD.Next")),
+        Some(app) if app.eq_ignore_ascii_case("SD.Next") => {
+            return (Source::WebUi, Some("SD.Next"));
+        }
         _ => {}
     }
     if lower.starts_with("stable-diffusion.cpp") {
@@ -164,7 +192,9 @@ fn pairs(line: &str) -> Vec<(String, String)> {
     for part in parts {
         if let Some((name, value)) = part.split_once(':') {
             let value = value.trim();
-            let unquoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+            let unquoted = value
+                .strip_prefix('"')
+                .and_then(|value| value.strip_suffix('"'));
             found.push((name.trim().to_owned(), unquoted.unwrap_or(value).to_owned()));
         }
     }
@@ -182,8 +212,14 @@ mod tests {
         let parameters = Parameters::of(text).unwrap();
         assert_eq!(parameters.get("lora hashes"), Some("a: 1, b: 2"));
         assert_eq!(parameters.get("Version"), Some("f2.0.1v1.10.1"));
-        assert_eq!((parameters.prompt.as_str(), parameters.negative.as_str()), ("a cat", "dog"));
-        assert_eq!(product("f2.0.1v1.10.1", None), (Source::WebUi, Some("Forge")));
+        assert_eq!(
+            (parameters.prompt.as_str(), parameters.negative.as_str()),
+            ("a cat", "dog")
+        );
+        assert_eq!(
+            product("f2.0.1v1.10.1", None),
+            (Source::WebUi, Some("Forge"))
+        );
     }
 
     #[test]

@@ -11,7 +11,9 @@ fn entries(packet: &str) -> Vec<Entry> {
 }
 
 fn value(packet: &str, space: &str, key: &str) -> Option<String> {
-    let found = entries(packet).into_iter().find(|entry| entry.is_xmp(space, key));
+    let found = entries(packet)
+        .into_iter()
+        .find(|entry| entry.is_xmp(space, key));
     found.map(|entry| entry.value)
 }
 
@@ -27,7 +29,11 @@ fn properties_count_by_name_space_in_every_form() {
         let packet = format!(
             r#"<?xpacket begin="" id="W5M0"??><x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="{RDF}">{body}</rdf:RDF></x:xmpmeta>"#
         );
-        assert_eq!(value(&packet, IPTC_EXT, "DigitalSourceType").as_deref(), Some("v/a"), "{body}");
+        assert_eq!(
+            value(&packet, IPTC_EXT, "DigitalSourceType").as_deref(),
+            Some("v/a"),
+            "{body}"
+        );
     }
 }
 
@@ -66,14 +72,18 @@ fn what_is_broken_ends_the_reading_but_keeps_what_was_read() {
 
 #[test]
 fn a_document_type_is_refused_and_its_entities_are_not_expanded() {
-    let packet = r#"<!DOCTYPE x [<!ENTITY a "aaaa">]><rdf:RDF><rdf:Description dc:title="&a;"/></rdf:RDF>"#;
+    let packet =
+        r#"<!DOCTYPE x [<!ENTITY a "aaaa">]><rdf:RDF><rdf:Description dc:title="&a;"/></rdf:RDF>"#;
     let limits = Limits::default();
     let mut out = Collected::new(&limits);
     read(packet.as_bytes(), "PNG", &mut out);
     assert!(out.entries.is_empty());
     assert_eq!(out.problems[0].what, "xmp-document-type");
     let undeclared = r#"<rdf:RDF><rdf:Description dc:title="&a; &amp;#60; &#1114112;"/></rdf:RDF>"#;
-    assert_eq!(value(undeclared, DC, "title").as_deref(), Some("&a; &#60; &#1114112;"));
+    assert_eq!(
+        value(undeclared, DC, "title").as_deref(),
+        Some("&a; &#60; &#1114112;")
+    );
 }
 
 #[test]
@@ -83,9 +93,15 @@ fn depth_and_numbers_are_limited() {
     let mut out = Collected::new(&limits);
     read(deep.as_bytes(), "PNG", &mut out);
     assert_eq!(out.problems[0].what, "limit");
-    let many: String = (0..10_000).map(|number| format!(" dc:a{number}='1'")).collect();
+    let many: String = (0..10_000)
+        .map(|number| format!(" dc:a{number}='1'"))
+        .collect();
     let mut out = Collected::new(&limits);
-    read(format!("<rdf:RDF><rdf:Description{many}/>").as_bytes(), "PNG", &mut out);
+    read(
+        format!("<rdf:RDF><rdf:Description{many}/>").as_bytes(),
+        "PNG",
+        &mut out,
+    );
     assert!(out.entries.len() <= limits.xmp_properties);
     assert_eq!(out.problems[0].what, "limit");
 }

@@ -85,7 +85,9 @@ impl<'t> Reader<'t> {
 
     fn tag(&mut self) -> Option<Tag<'t>> {
         let text = &self.rest[1..];
-        let length = text.find(|c: char| c.is_whitespace() || matches!(c, '>' | '/')).unwrap_or(text.len());
+        let length = text
+            .find(|c: char| c.is_whitespace() || matches!(c, '>' | '/'))
+            .unwrap_or(text.len());
         let mut tag = Tag {
             name: &text[..length],
             attributes: Vec::new(),
@@ -128,7 +130,8 @@ impl<'t> Reader<'t> {
 
 /// Name, raw value and what follows.
 fn attribute(text: &str) -> Option<(&str, &str, &str)> {
-    let end = text.find(|c: char| c.is_whitespace() || matches!(c, '=' | '<' | '>' | '"' | '\''))?;
+    let end =
+        text.find(|c: char| c.is_whitespace() || matches!(c, '=' | '<' | '>' | '"' | '\''))?;
     let (name, rest) = text.split_at(end);
     if name.is_empty() {
         return None;
