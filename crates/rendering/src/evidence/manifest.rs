@@ -205,7 +205,7 @@ fn ingredient(it: &IngredientEvidence, words: Words<'_>) -> Item {
         IngredientState::NoManifest => (Mark::Plain, "ingredient.noManifest"),
         IngredientState::Trusted => (Mark::Good, "ingredient.trusted"),
         IngredientState::Untrusted => (Mark::Caution, "ingredient.untrusted"),
-        IngredientState::Problems => (Mark::Alert, "ingredient.problems"),
+        _ => (Mark::Alert, "ingredient.problems"),
     };
     let title = it.title.as_ref().map_or_else(
         || words.text("ingredient.untitled"),

@@ -5,7 +5,7 @@ use colophon_provenance::HeatMapEvidence;
 use super::markup::Markup;
 use super::{Attachments, Image, ImageKind};
 use crate::document::Document;
-use crate::phrase::{Phrase, Words};
+use crate::phrase::Words;
 
 /// Most cells of a map that is drawn, each way. Maps have a few dozen.
 const MOST_CELLS: usize = 256;
