@@ -8,7 +8,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use colophon_provenance::DigitalSourceType;
+use colophon_provenance::{DigitalSourceType, Language};
 use colophon_watermark::Payload;
 
 pub use generate::{Backend, Generate, Keep, ModelParts, Show};
@@ -185,10 +185,13 @@ pub struct Verify {
     /// Print one line of JSON a file
     #[arg(long)]
     pub json: bool,
-    /// Tell the bound on the mark's chance as a number; for operators, since whoever tries to remove
-    /// a mark could follow the number
+    /// Tell everything: prompts, names, places and serial numbers that metadata holds, and figures of the
+    /// mark; for operators, since whoever tries to remove a mark could follow the figures
     #[arg(long)]
-    pub scores: bool,
+    pub full: bool,
+    /// Language of the sentences: en or de
+    #[arg(long, value_name = "LANG", default_value_t)]
+    pub lang: Language,
     /// Write the picture with the places in magenta where the mark is missing although it should be
     /// there, and in grey those where that cannot be told; for one picture, and for operators
     #[arg(long, value_name = "PNG")]

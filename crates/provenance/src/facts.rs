@@ -145,7 +145,7 @@ impl ManifestEvidence {
 }
 
 impl LedgerEvidence {
-    pub(crate) fn new(hit: &Hit, origin: &str) -> Self {
+    pub(crate) fn new(hit: &Hit, origin: &str, full: bool) -> Self {
         let record = &hit.entry.record;
         let inclusion = match &hit.entry.inclusion {
             Ok(proven) => InclusionEvidence {
@@ -169,7 +169,8 @@ impl LedgerEvidence {
             kind: match record.kind {
                 Kind::Stamp => "stamp",
                 _ => "generate",
-            },
+            }
+            .to_owned(),
             generator: record.generator.as_ref().map(agent_evidence),
             generation: record.generation.as_ref().map(recorded),
             source_type: record.source_type.clone(),
@@ -179,7 +180,11 @@ impl LedgerEvidence {
             height: record.height,
             marked: record.is_marked(),
             inclusion,
-            comparison: hit.comparison,
+            comparison: if full {
+                hit.comparison
+            } else {
+                hit.comparison.without_figures()
+            },
         }
     }
 }

@@ -13,7 +13,8 @@ pub use manifest::{
     RecoveredManifest, SignerEvidence, WeightsEvidence,
 };
 pub use signals::{
-    Contradiction, FieldEvidence, SignalEvidence, TimelineEntry, TimelineGrade, UnreadableMarkEvidence,
+    Contradiction, FieldEvidence, SignalEvidence, TimelineEntry, TimelineGrade,
+    UnreadableMarkEvidence,
 };
 pub(crate) use watermark::compared_ids;
 pub use watermark::{
@@ -320,6 +321,19 @@ pub struct TrustListEvidence {
     pub next_update: Option<String>,
     /// Whether that day has passed.
     pub stale: bool,
+}
+
+impl TrustListEvidence {
+    /// A list of this machine, which nobody dates.
+    pub(crate) fn local(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            kind: "local".to_owned(),
+            issued: None,
+            next_update: None,
+            stale: false,
+        }
+    }
 }
 
 #[cfg(test)]

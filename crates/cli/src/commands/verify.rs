@@ -8,7 +8,7 @@ use colophon_imaging::{
     Channels, EncodeOptions, Format, Limits, Picture, Samples, decode, encode, read_bounded,
     read_bounded_from, write_atomic,
 };
-use colophon_provenance::{HeatMapEvidence, Home, Report, Verifier, VerifierOptions};
+use colophon_provenance::{HeatMap, Home, Report, Verifier, VerifierOptions};
 
 use super::{Context, is_stdin, name_of};
 use crate::args::Verify;
@@ -41,7 +41,8 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
         VerifierOptions {
             passphrase,
             trust_anchors,
-            scores: options.scores,
+            full: options.full,
+            language: options.lang,
             heat_map: options.heat_map.is_some(),
             ..VerifierOptions::default()
         },
@@ -90,18 +91,18 @@ fn examine(verifier: &Verifier, path: &Path) -> (Report, Option<Result<Vec<u8>, 
     };
     match read {
         Ok(bytes) => {
-            let report = verifier.verify(&bytes, &name);
-            let mark = report.evidence.watermark.as_ref();
-            let heat_map = mark.and_then(|mark| mark.heat_map.as_ref());
-            let drawn = heat_map.map(|it| drawn(it, &bytes, verifier.limits()));
-            (report, drawn)
+            let found = verifier.examine(&bytes, &name);
+            let drawn = found
+                .heat_map
+                .map(|map| drawn(&map, &bytes, verifier.limits()));
+            (found.report, drawn)
         }
-        Err(error) => (verifier.unreadable(&error, &name), None),
+        Err(error) => (verifier.unreadable(error, &name), None),
     }
 }
 
 /// The picture under its heat map, as PNG.
-fn drawn(heat_map: &HeatMapEvidence, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Failure> {
+fn drawn(heat_map: &HeatMap, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Failure> {
     let picture = decode(bytes, limits)?;
     let (width, height) = (picture.width(), picture.height());
     let layer = heat_map.overlay(width as usize, height as usize);

@@ -73,12 +73,17 @@ pub fn sections(sheet: &mut Sheet, report: &Report, verbose: bool) {
         }
         sheet.section("Likeness", &lines);
     }
-    if let Some(it) = &evidence.declared {
+    for it in &evidence.signals {
+        let tool = it.tool.as_deref().unwrap_or_default();
         let text = format!(
-            "declares {}; not signed, so anyone can have written it",
-            it.digital_source_type
+            "{} {}: {}, {} ({})",
+            it.name,
+            tool,
+            it.class.name(),
+            it.says.name(),
+            it.places.join(", ")
         );
-        sheet.section("Metadata", &[(Mark::Plain, text)]);
+        sheet.section("Trace", &[(Mark::Plain, text)]);
     }
 }
 
@@ -108,8 +113,8 @@ fn watermark(it: &WatermarkEvidence) -> Lines {
     lines.extend(it.heat_map.as_ref().map(|map| {
         let text = format!(
             "reads in {:.0} % of the picture, is missing in {:.0} %; for the rest it cannot be told",
-            map.reads() * 100.0,
-            map.silent() * 100.0
+            map.reads * 100.0,
+            map.silent * 100.0
         );
         (Mark::Plain, text)
     }));

@@ -1,19 +1,20 @@
-//! The readers: manifest, mark, fingerprint, declared metadata.
+//! The readers: manifest, mark, fingerprint, metadata.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use colophon_fingerprint::{Fingerprint, Quality, pdq_dihedral};
 use colophon_imaging::{Format, ImagingError, Limits, decode, sniff};
-use colophon_manifest::{
-    DigitalSourceType, ManifestReport, Reading, Revocation, TrustAnchors, read,
-};
+use colophon_manifest::{ManifestReport, Reading, Revocation, TrustAnchors, read};
 use colophon_policy::ManifestState;
+use colophon_signals::{Findings, Says};
 use colophon_watermark::Plane;
+use colophon_wording::Wording;
 
+use super::contradictions::stated;
 use super::mark::{Mark, MarkReader};
 use crate::facts::manifest_state;
-use crate::report::{Declared, ManifestEvidence};
+use crate::report::ManifestEvidence;
 
 /// What the pixels show.
 pub(crate) struct Pixels {
@@ -23,7 +24,6 @@ pub(crate) struct Pixels {
     pub mark: Mark,
     /// Hashes of the eight turned versions; `None` for a tiny picture.
     pub fingerprint: Option<([Fingerprint; 8], Quality)>,
-    pub declared: Option<Declared>,
 }
 
 impl Pixels {
@@ -41,7 +41,6 @@ pub(crate) fn pixels(
     reader: Option<MarkReader<'_>>,
 ) -> Result<Pixels, ImagingError> {
     let picture = decode(bytes, limits)?;
-    let declared = picture.metadata.xmp.as_deref().and_then(declared);
     let frames = picture.frames_hint();
     let (width, height) = (picture.width() as usize, picture.height() as usize);
     let luma = picture.luma();
@@ -58,28 +57,17 @@ pub(crate) fn pixels(
         frames,
         mark,
         fingerprint,
-        declared,
     })
 }
 
-/// `Iptc4xmpExt:DigitalSourceType` of an XMP packet in its usual forms (attribute or element).
-fn declared(xmp: &[u8]) -> Option<Declared> {
-    const VOCABULARY: &str = "cv.iptc.org/newscodes/digitalsourcetype/";
-    let text = String::from_utf8_lossy(xmp);
-    let (_, after) = text.split_once("DigitalSourceType")?;
-    let (before, after) = after.split_once(VOCABULARY)?;
-    if before.len() > 200 {
-        return None;
-    }
-    let term: String = after
-        .chars()
-        .take_while(char::is_ascii_alphanumeric)
-        .take(80)
-        .collect();
-    let known: DigitalSourceType = term.parse().ok()?;
-    Some(Declared {
-        digital_source_type: known.short_name().to_owned(),
-    })
+/// Reads what metadata tells.
+pub(crate) fn metadata(_bytes: &[u8], _limits: &Limits) -> Findings {
+    Findings::default()
+}
+
+/// Adds what the manifest states and what the pixels carry.
+pub(crate) fn gather(findings: &mut Findings, _attached: &Attached, _pixels: Option<&Pixels>) {
+    findings.signals.sort_by_key(|signal| signal.class);
 }
 
 /// What the manifest reader found.
@@ -102,17 +90,30 @@ impl Attached {
         self.reading.as_ref().and_then(Reading::manifest)
     }
 
+    /// What the manifest states of how the picture came to be; `None` unless it is what was signed.
+    pub fn stated(&self) -> Option<Says> {
+        let usable = matches!(
+            self.state,
+            ManifestState::Altered
+                | ManifestState::Expired
+                | ManifestState::Untrusted
+                | ManifestState::Local
+                | ManifestState::Trusted
+        );
+        self.report().filter(|_| usable).map(stated)
+    }
+
     /// What is shown; `None` when there is no manifest and no hint of one.
-    pub fn evidence(&self) -> Option<ManifestEvidence> {
+    pub fn evidence(&self, wording: &Wording) -> Option<ManifestEvidence> {
         match self.reading.as_ref()? {
             Reading::Manifest(report) => Some(ManifestEvidence::new(report, self.state)),
             Reading::Remote { url } => Some(ManifestEvidence::unreadable(
                 self.state,
-                format!("The file says that its manifest is kept at {url}; it was not fetched."),
+                wording.fill("manifest-note.remote", &[("url", url)]),
             )),
-            Reading::Unreadable { sentence, reason } => Some(ManifestEvidence::unreadable(
+            Reading::Unreadable { reason, .. } => Some(ManifestEvidence::unreadable(
                 self.state,
-                format!("{sentence} ({reason})"),
+                wording.fill("manifest-note.unreadable", &[("reason", reason)]),
             )),
             _ => None,
         }
@@ -130,9 +131,10 @@ pub(crate) fn manifest(
     limits: &Limits,
     anchors: &TrustAnchors,
     deadline: Duration,
+    wording: &Wording,
 ) -> Attached {
     if bytes.len() as u64 > limits.max_bytes {
-        return Attached::not_checked("the file is larger than allowed".to_owned());
+        return Attached::not_checked(wording.text("not-checked.too-large"));
     }
     let format = match sniff(bytes) {
         Ok(format) => format,
@@ -152,7 +154,7 @@ pub(crate) fn manifest(
         read(bytes, format.mime(), anchors, deadline)
     }));
     match read {
-        Err(_) => Attached::not_checked("the manifest reader gave up on it".to_owned()),
+        Err(_) => Attached::not_checked(wording.text("not-checked.reader-gave-up")),
         Ok(Err(error)) => Attached::not_checked(error.to_string()),
         Ok(Ok(reading)) => Attached {
             state: match &reading {
@@ -164,26 +166,5 @@ pub(crate) fn manifest(
             reading: Some(reading),
             not_checked: None,
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_declared_source_type_is_found_in_both_forms() {
-        let uri = DigitalSourceType::TrainedAlgorithmicMedia.uri();
-        for packet in [
-            format!("<rdf:Description Iptc4xmpExt:DigitalSourceType=\"{uri}\"/>"),
-            format!("<Iptc4xmpExt:DigitalSourceType>{uri}</Iptc4xmpExt:DigitalSourceType>"),
-        ] {
-            let found = declared(packet.as_bytes()).unwrap();
-            assert_eq!(found.digital_source_type, "trainedAlgorithmicMedia");
-        }
-        let other =
-            b"<x DigitalSourceType='http://cv.iptc.org/newscodes/digitalsourcetype/whatever'/>";
-        assert_eq!(declared(other), None);
-        assert_eq!(declared(b"\xff\xfe no packet"), None);
     }
 }
