@@ -30,6 +30,10 @@ const CONTEXT_0: u8 = 0xa0;
 
 /// id-kp-timeStamping (RFC 3161), as encoded.
 const TIME_STAMPING: &[u8] = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x03\x08";
+/// id-at-organizationName (RFC 5280, appendix A), as encoded.
+const ORGANISATION: &[u8] = b"\x06\x03\x55\x04\x0a";
+/// id-at-commonName, as encoded.
+const COMMON_NAME: &[u8] = b"\x06\x03\x55\x04\x03";
 /// id-ad-ocsp (RFC 5280, section 4.2.2.1), as encoded.
 const OCSP: &[u8] = b"\x06\x08\x2b\x06\x01\x05\x05\x07\x30\x01";
 /// id-ce-cRLReasons (RFC 5280, section 5.3.1), as encoded.
@@ -122,6 +126,20 @@ impl<'a> Certificate<'a> {
 
     pub(crate) fn is_valid_at(&self, seconds: i64) -> bool {
         (self.not_before..=self.not_after).contains(&seconds)
+    }
+
+    /// Organisation and common name of the subject, as far as they are plain text.
+    pub(crate) fn subject_text(&self) -> String {
+        let name = |kind: &[u8]| {
+            let at = position(self.subject, kind)? + kind.len();
+            let value = Elements(self.subject.get(at..)?).next()?;
+            std::str::from_utf8(value.content).ok()
+        };
+        match (name(ORGANISATION), name(COMMON_NAME)) {
+            (Some(organisation), Some(common)) => format!("{common}, {organisation}"),
+            (Some(one), None) | (None, Some(one)) => one.to_owned(),
+            (None, None) => String::new(),
+        }
     }
 
     /// Whether it may sign time-stamps, by its extended key usage.

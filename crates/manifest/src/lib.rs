@@ -49,7 +49,10 @@ pub use source_type::{DigitalSourceType, UnknownSourceType};
 pub use spec::{Generation, ManifestSpec, Origin, Parent, SPEC_VERSION, TrainingUse, WeightsFile};
 pub use states::{Identity, Integrity, Revocation, Signature, Time, Trust};
 pub use tree::{MAX_SHOWN_DEPTH, MAX_SHOWN_NODES};
-pub use trust::{CertificateName, ListKind, ListUse, RevokedCertificate, TrustAnchors, TrustList};
+pub use trust::{
+    AnchorFacts, CertificateName, ListContent, ListKind, ListUse, RevokedCertificate, TrustAnchors,
+    TrustList,
+};
 pub use verdict::{Status, StatusOutcome, Verdict, Verdicts};
 
 /// Name of our watermark in `c2pa.soft-binding`: the value is the 64-bit id, big-endian.

@@ -1,5 +1,7 @@
 //! Whom we trust: lists of anchors for signers and, apart from them, for time-stamps; and whom no longer.
 
+mod formats;
+
 use c2pa::crypto::cose::CertificateTrustPolicy;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
@@ -7,6 +9,7 @@ use sha2::{Digest as _, Sha256};
 use crate::ManifestError;
 use crate::der::{Certificate, RevocationList};
 use crate::signer::{certificates, pem_blocks};
+pub use formats::{AnchorFacts, ListContent};
 
 /// Where a list of trust anchors comes from: the colour of the trust it gives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
