@@ -1,5 +1,7 @@
 //! Seccomp: which system calls the kernel still answers.
 //!
+//! Written for the system calls of x86-64 and 64-bit ARM; elsewhere there is no filter.
+//!
 //! An allow-list, so that a call that a future kernel brings is refused too. What is not on it fails with `EPERM`
 //! instead of ending the process: libraries ask for harmless things (terminal sizes, processor features) and go on
 //! without, and nobody gains by asking again. `clone3` fails with `ENOSYS`, as on kernels without it: the C library
@@ -147,7 +149,7 @@ fn conditional(may_open: bool) -> Result<Vec<(c_long, Vec<SeccompRule>)>, Error>
             vec![
                 SeccompRule::new(vec![
                     Condition::new(0, Width::Dword, Is::Eq, 0)?,
-                    Condition::new(1, Width::Dword, Is::Eq, u64::from(libc::RLIMIT_CPU))?,
+                    Condition::new(1, Width::Dword, Is::Eq, libc::RLIMIT_CPU as u64)?,
                 ])?,
                 SeccompRule::new(vec![
                     Condition::new(0, Width::Dword, Is::Eq, 0)?,
@@ -157,7 +159,7 @@ fn conditional(may_open: bool) -> Result<Vec<(c_long, Vec<SeccompRule>)>, Error>
         ),
         (
             libc::SYS_setrlimit,
-            vec![rule(0, Width::Dword, Is::Eq, u64::from(libc::RLIMIT_CPU))?],
+            vec![rule(0, Width::Dword, Is::Eq, libc::RLIMIT_CPU as u64)?],
         ),
         // One's own threads, which is how a process aborts itself.
         (libc::SYS_tgkill, vec![rule(0, Width::Dword, Is::Eq, own)?]),
