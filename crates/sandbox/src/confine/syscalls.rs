@@ -67,7 +67,11 @@ const PLAIN: [c_long; 41] = [
 ];
 
 /// For reading files below the folders that landlock leaves.
-const READING: [c_long; 4] = [
+const READING: [c_long; 8] = [
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
+    libc::SYS_readlinkat,
+    libc::SYS_getcwd,
     libc::SYS_newfstatat,
     libc::SYS_statx,
     libc::SYS_getdents64,
@@ -119,16 +123,22 @@ fn conditional(may_open: bool) -> Result<Vec<(c_long, Vec<SeccompRule>)>, Error>
     let own = u64::from(std::process::id());
     let writing = (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND) as u64;
     let command = |command: i32| rule(1, Width::Dword, Is::Eq, command as u64);
+    // What the standard library asks of a descriptor.
+    let mut commands = vec![
+        command(libc::F_DUPFD_CLOEXEC)?,
+        command(libc::F_GETFD)?,
+        command(libc::F_GETFL)?,
+    ];
+    if may_open {
+        // A data base that others write is read under locks.
+        commands.extend([
+            command(libc::F_GETLK)?,
+            command(libc::F_SETLK)?,
+            command(libc::F_SETLKW)?,
+        ]);
+    }
     let mut calls = vec![
-        // What the standard library asks of a descriptor.
-        (
-            libc::SYS_fcntl,
-            vec![
-                command(libc::F_DUPFD_CLOEXEC)?,
-                command(libc::F_GETFD)?,
-                command(libc::F_GETFL)?,
-            ],
-        ),
+        (libc::SYS_fcntl, commands),
         // Threads, and no processes.
         (
             libc::SYS_clone,
