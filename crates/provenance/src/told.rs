@@ -1,7 +1,7 @@
 //! Verdicts, codes and ingredients of manifests with the sentences that people are told for them.
 
 use colophon_manifest::{
-    Action, Agent, Ingredient, ManifestNode, NamedValue, Reference, Signer, Status, Trust, Verdict,
+    Action, Agent, Ingredient, ManifestNode, NamedValue, Reference, Signer, Status, Verdict,
     Verdicts,
 };
 use colophon_wording::Wording;

@@ -29,8 +29,9 @@ use crate::config::{Config, LOCAL_LIST, read_text};
 use crate::facts::{agent_text, agreement};
 use crate::lookup::{self, Answer, Question, Trouble};
 use crate::report::{
-    Container, Evidence, FingerprintEvidence, LedgerEvidence, Matched, Nearest, NotChecked,
-    Outcome, Report, ReportError, ReportVerdict, Tool, TrustListEvidence, WatermarkEvidence,
+    Container, Evidence, FingerprintEvidence, LedgerEvidence, ManifestEvidence, Matched, Nearest,
+    NotChecked, Outcome, Report, ReportError, ReportVerdict, Tool, TrustListEvidence,
+    WatermarkEvidence,
 };
 use crate::trust::{Lists, Revocations};
 use crate::{Home, ProvenanceError, hex};
@@ -228,6 +229,15 @@ impl Verifier {
             findings,
         };
         self.report(bytes, name, &read, start)
+    }
+
+    /// What is told of the manifest in the file; what its assertions tell of persons in full reports only.
+    fn manifest(&self, attached: &Attached) -> Option<ManifestEvidence> {
+        let told = attached.evidence(self.wording)?;
+        Some(match attached.report() {
+            Some(report) if self.full => told.with_personal(report),
+            _ => told,
+        })
     }
 
     fn mark_reader(&self) -> Option<MarkReader<'_>> {
@@ -437,7 +447,7 @@ impl Verifier {
             _ => None,
         };
         Evidence {
-            manifest: attached.evidence(self.wording),
+            manifest: self.manifest(attached),
             watermark: None,
             faint_mark: pixels.and_then(|pixels| pixels.mark.faint),
             ledger: answer
