@@ -5,8 +5,9 @@
 //!
 //! The bound: take a picture and let the message be drawn at random, as most of these were. Whatever the picture
 //! votes, the number of wrong bits is binomial, so [`Message::allowed_wrong`] bounds the chance of acceptance for
-//! each (message, plane) by 1e-8, and their sum by 2e-8. For messages that are text, an eighth of the bits is the limit besides, since
-//! letters share bits that a pattern of period eight could hit. [`MIN_Z`] demands that the votes are clear, too.
+//! each (message, plane) by 1e-8, and their sum by 2e-8. For messages that are text, an eighth of the bits is the
+//! limit besides, since letters share bits that a pattern of period eight could hit. [`MIN_Z`] demands that the
+//! votes are clear, too.
 
 use super::PixelView;
 use super::blocks::{Blocks, Plane};
