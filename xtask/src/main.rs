@@ -2,6 +2,7 @@
 
 mod attacks;
 mod bench;
+mod bench_bulk;
 mod chart;
 mod code_limit;
 mod false_positives;
@@ -25,6 +26,7 @@ use anyhow::{Context, Result, bail};
 const USAGE: &str = "\
 cargo xtask test [ARGS]             every test of the workspace, in release mode
 cargo xtask bench                   speed and peak memory of mark, issuer, verifier, ledger
+cargo xtask bench-bulk DIR [N]       runs over N and 4 N pictures made from the photographs of a folder (default 200)
 cargo xtask robustness --photos DIR what the mark survives, over the pictures of a folder
     --size PX          long side to which every picture is brought first
     --strength LEVEL   subtle, standard or strong
@@ -71,6 +73,10 @@ fn run() -> Result<()> {
     match words.as_slice() {
         ["test", rest @ ..] => test(rest),
         ["bench"] => bench::run(),
+        ["bench-bulk", photos] => bench_bulk::run(Path::new(photos), 200),
+        ["bench-bulk", photos, count] => {
+            bench_bulk::run(Path::new(photos), bench_bulk::count(count)?)
+        }
         ["stamp-once", input, home] => bench::stamp_once(Path::new(input), Path::new(home)),
         ["mark-once"] => bench::mark_once(),
         ["code-limit"] => code_limit::run(None),

@@ -3,6 +3,8 @@
 mod generate;
 mod issue;
 mod models;
+mod trust;
+mod verify;
 
 use std::path::PathBuf;
 
@@ -14,6 +16,8 @@ use colophon_watermark::Payload;
 pub use generate::{Backend, Generate, Keep, ModelParts, Show};
 pub use issue::{Issue, OutputFormat, Strength};
 pub use models::{Info, Models, Pull};
+pub use trust::{Import, Kind, Revoke, Trust, Update, Usage};
+pub use verify::{Bulk, Verify, Worker};
 
 /// What `--help` says at its end.
 const EXIT_CODES: &str = "\
@@ -29,7 +33,7 @@ Of several files the weightiest counts: 2, then 1, then 3, then 0.";
 /// `generate` makes a picture from a prompt. It and `stamp`, for pictures made elsewhere, put an
 /// invisible mark and a signed manifest into the picture and record it in a tamper-evident ledger.
 /// `verify` tells what can be known about any picture, also when its metadata is gone. Everything
-/// works offline; only `generate --backend openai` and `models pull` ask a server.
+/// works offline; only `generate --backend openai`, `models pull` and `trust update --from` ask a server.
 #[derive(Debug, Parser)]
 #[command(name = "colophon", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -114,13 +118,22 @@ pub enum Command {
     ///
     /// Looks for a signed manifest, the invisible mark, a record in the ledger and a likeness to a
     /// recorded picture, and says what follows. Nothing is written and no network is used.
-    Verify(Verify),
+    ///
+    /// With --jsonl, --csv or --parquet it goes through folders, patterns and lists of any length and can be stopped
+    /// and resumed; docs/bulk.md tells the columns.
+    Verify(Box<Verify>),
+    /// Look into pictures for another process of this program
+    #[command(hide = true)]
+    VerifyWorker(Worker),
     /// Work with the invisible mark alone
     #[command(subcommand)]
     Watermark(Watermark),
     /// Make and inspect keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Show and change whom `verify` trusts: trust lists and revoked certificates
+    #[command(subcommand)]
+    Trust(Trust),
     /// Read and check the ledger of issued pictures
     #[command(subcommand)]
     Ledger(Ledger),
@@ -174,28 +187,6 @@ pub struct Stamp {
     /// Leave out the picture's own metadata (EXIF, XMP, IPTC, text)
     #[arg(long)]
     pub strip_metadata: bool,
-}
-
-/// `colophon verify`.
-#[derive(Debug, Args)]
-pub struct Verify {
-    /// Pictures; `-` is standard input
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// Print one line of JSON a file
-    #[arg(long)]
-    pub json: bool,
-    /// Tell the bound on the mark's chance as a number; for operators, since whoever tries to remove
-    /// a mark could follow the number
-    #[arg(long)]
-    pub scores: bool,
-    /// Write the picture with the places in magenta where the mark is missing although it should be
-    /// there, and in grey those where that cannot be told; for one picture, and for operators
-    #[arg(long, value_name = "PNG")]
-    pub heat_map: Option<PathBuf>,
-    /// Certificates (PEM) of authorities to trust besides those carried; may be repeated
-    #[arg(long, value_name = "PEM")]
-    pub trust_anchor: Vec<PathBuf>,
 }
 
 /// `colophon watermark`.

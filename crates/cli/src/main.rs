@@ -1,6 +1,7 @@
 //! The `colophon` program: generate and stamp pictures, verify them, trace them back.
 
 mod args;
+mod checker;
 mod commands;
 mod exit;
 mod failure;
@@ -16,7 +17,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::args::Cli;
+use crate::args::{Cli, Command};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -38,6 +39,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli, printer: &Printer) -> Result<Exit, Failure> {
+    // Before any thread is started: it shuts itself in.
+    if let Command::VerifyWorker(options) = &cli.command {
+        return commands::worker::run(cli, options);
+    }
     let interrupt = Interrupt::install()?;
     let exit = commands::run(cli, printer, &interrupt);
     if interrupt.is_stopping() {

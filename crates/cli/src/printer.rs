@@ -168,6 +168,18 @@ impl Printer {
         ProgressBar::new(bytes).with_style(style)
     }
 
+    /// A bar on standard error over files whose number is told later by its length; hidden off a terminal.
+    pub fn many_files(&self) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} files, {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::no_length().with_style(style);
+        bar.enable_steady_tick(Duration::from_millis(500));
+        bar
+    }
+
     /// A bar on standard error over `count` files; hidden for one file and off a terminal.
     pub fn progress(&self, count: usize) -> ProgressBar {
         if !self.progress || count < 2 {

@@ -14,7 +14,7 @@ macro_rules! signal {
         }
 
         impl $name {
-            /// Every value.
+            /// Every value; at most 16.
             pub const ALL: &[Self] = &[$(Self::$value),+];
 
             /// The value's name in tables and reports.
@@ -109,6 +109,71 @@ signal! {
 }
 
 signal! {
+    /// What the signed manifest states of how the picture came to be.
+    Statement {
+        /// No manifest whose signature holds.
+        None = "none",
+        /// One that does not say.
+        Unstated = "unstated",
+        /// Made by a trained model.
+        Generated = "generated",
+        /// Has parts made by a trained model, or was edited with one.
+        PartlyGenerated = "partly-generated",
+        /// May have such parts.
+        PossiblyGenerated = "possibly-generated",
+        /// Captured by a camera.
+        Captured = "captured",
+        /// Made with digital tools, without a trained model.
+        Made = "made",
+    }
+}
+
+signal! {
+    /// The strongest trace of a generator beside the manifest and our own mark.
+    Trace {
+        /// None.
+        None = "none",
+        /// A mark in the pixels that a known generator puts there.
+        Pixel = "pixel",
+        /// A vendor's signature outside C2PA that verifies.
+        VendorVerified = "vendor-verified",
+        /// Unsigned metadata says that a model made the picture or a part of it.
+        Declared = "declared",
+        /// A word or a pattern that hints at a generator.
+        Weak = "weak",
+    }
+}
+
+signal! {
+    /// Whether unsigned metadata is such as a camera writes.
+    Camera {
+        /// It is not.
+        None = "none",
+        /// It is.
+        Declared = "declared",
+    }
+}
+
+signal! {
+    /// The gravest of the findings that do not go together.
+    Contradiction {
+        /// There are none.
+        None = "none",
+        /// A signed manifest says that a camera captured the picture, or its signer only makes synthetic
+        /// ones, while other evidence says that a model made it.
+        CaptureAndGenerated = "capture-and-generated",
+        /// The manifest in the file binds itself to the content of another picture.
+        ManifestOfAnotherPicture = "manifest-of-another-picture",
+        /// Two watermark ids claim the picture.
+        TwoIds = "two-ids",
+        /// Times that cannot be: signed before captured, logged before created, in the future.
+        Dates = "dates",
+        /// A vendor's signature outside C2PA that does not verify.
+        VendorSignature = "vendor-signature",
+    }
+}
+
+signal! {
     /// Whether the picture looks like a recorded one, when nothing else led to a record.
     FingerprintMatch {
         /// It does not, or the question did not arise.
@@ -128,82 +193,92 @@ signal! {
     }
 }
 
-/// All facts about one picture.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub struct Facts {
-    /// The C2PA manifest.
-    pub manifest: ManifestState,
-    /// The watermark in the pixels.
-    pub watermark: WatermarkState,
-    /// The ledger record.
-    pub ledger: LedgerState,
-    /// Picture against record.
-    pub binding: Binding,
-    /// Manifest against record.
-    pub manifest_agreement: ManifestAgreement,
-    /// Look-alikes in the ledger.
-    pub fingerprint: FingerprintMatch,
-    /// The file's hash in the ledger.
-    pub asset_hash: AssetHash,
+/// Defines the facts, one field a signal, and all that goes through them one by one.
+macro_rules! facts {
+    ($($(#[$doc:meta])* $field:ident: $type:ident = $name:literal),+ $(,)?) => {
+        /// All facts about one picture.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+        pub struct Facts {
+            $($(#[$doc])* pub $field: $type),+
+        }
+
+        /// How many values each has.
+        pub(crate) const VALUES: [usize; COUNT] = [$($type::ALL.len()),+];
+        /// Signals.
+        pub(crate) const COUNT: usize = [$($name),+].len();
+
+        impl Facts {
+            /// The facts as `signal=value` codes, in the order of the fields.
+            pub fn codes(&self) -> Vec<String> {
+                vec![$(format!("{}={}", $name, self.$field.as_str())),+]
+            }
+
+            /// Number of each value in the order of its enum.
+            pub(crate) fn values(self) -> [usize; COUNT] {
+                [$(self.$field as usize),+]
+            }
+
+            /// The facts with those values. A number beyond an enum's end counts as its first value.
+            pub(crate) fn of(values: [usize; COUNT]) -> Self {
+                let mut values = values.into_iter();
+                Self {
+                    $($field: {
+                        let value = values.next().unwrap_or(0);
+                        $type::ALL.get(value).copied().unwrap_or($type::ALL[0])
+                    }),+
+                }
+            }
+        }
+
+        /// The conditions of a rule as written; a missing signal accepts any value.
+        #[derive(Default, Deserialize)]
+        #[serde(rename_all = "kebab-case", deny_unknown_fields)]
+        pub(crate) struct WhenFile {
+            $(#[serde(default)] $field: Option<Vec<$type>>),+
+        }
+
+        impl WhenFile {
+            /// Accepted values of all signals, one bit a value; the error is the signal whose list is empty
+            /// or repeats a value.
+            pub(crate) fn accepted(&self) -> Result<[u16; COUNT], &'static str> {
+                Ok([$(bits(self.$field.as_deref(), $type::ALL, |value| value as usize).ok_or($name)?),+])
+            }
+        }
+    };
 }
 
-/// Names of the signals, in the order of [`Facts`]'s fields.
-pub(crate) const SIGNALS: [&str; 7] = [
-    "manifest",
-    "watermark",
-    "ledger",
-    "binding",
-    "manifest-agreement",
-    "fingerprint",
-    "asset-hash",
-];
+facts! {
+    /// The C2PA manifest.
+    manifest: ManifestState = "manifest",
+    /// What it states.
+    statement: Statement = "statement",
+    /// The watermark in the pixels.
+    watermark: WatermarkState = "watermark",
+    /// The ledger record.
+    ledger: LedgerState = "ledger",
+    /// Picture against record.
+    binding: Binding = "binding",
+    /// Manifest against record.
+    manifest_agreement: ManifestAgreement = "manifest-agreement",
+    /// Look-alikes in the ledger.
+    fingerprint: FingerprintMatch = "fingerprint",
+    /// The file's hash in the ledger.
+    asset_hash: AssetHash = "asset-hash",
+    /// Traces of other generators.
+    trace: Trace = "trace",
+    /// Traces of a camera.
+    camera: Camera = "camera",
+    /// What does not go together.
+    contradiction: Contradiction = "contradiction",
+}
 
-impl Facts {
-    /// Every combination (7,680), whether it can occur or not.
-    pub fn all() -> impl Iterator<Item = Self> {
-        ManifestState::ALL.iter().flat_map(|&manifest| {
-            WatermarkState::ALL.iter().flat_map(move |&watermark| {
-                LedgerState::ALL.iter().flat_map(move |&ledger| {
-                    Binding::ALL.iter().flat_map(move |&binding| {
-                        ManifestAgreement::ALL
-                            .iter()
-                            .flat_map(move |&manifest_agreement| {
-                                FingerprintMatch::ALL.iter().flat_map(move |&fingerprint| {
-                                    AssetHash::ALL.iter().map(move |&asset_hash| Self {
-                                        manifest,
-                                        watermark,
-                                        ledger,
-                                        binding,
-                                        manifest_agreement,
-                                        fingerprint,
-                                        asset_hash,
-                                    })
-                                })
-                            })
-                    })
-                })
-            })
-        })
-    }
-
-    /// The facts as `signal=value` codes, in the order of the fields.
-    pub fn codes(&self) -> Vec<String> {
-        let values = [
-            self.manifest.as_str(),
-            self.watermark.as_str(),
-            self.ledger.as_str(),
-            self.binding.as_str(),
-            self.manifest_agreement.as_str(),
-            self.fingerprint.as_str(),
-            self.asset_hash.as_str(),
-        ];
-        SIGNALS
-            .iter()
-            .zip(values)
-            .map(|(signal, value)| format!("{signal}={value}"))
-            .collect()
-    }
+fn bits<T: Copy>(list: Option<&[T]>, all: &[T], number: impl Fn(T) -> usize) -> Option<u16> {
+    let list = list.unwrap_or(all);
+    let bits = list
+        .iter()
+        .fold(0u16, |bits, &value| bits | 1 << number(value));
+    (!list.is_empty() && bits.count_ones() as usize == list.len()).then_some(bits)
 }
 
 impl fmt::Display for Facts {

@@ -6,9 +6,9 @@
 //! for some combination. The SHA-256 of the table's meaning ([`PolicyHash`]) goes into records and
 //! reports, so that a verdict can be recomputed later.
 
+mod cover;
 mod facts;
 mod table;
-mod template;
 
 use std::fmt;
 
@@ -16,11 +16,10 @@ use serde::{Deserialize, Serialize, Serializer};
 use thiserror::Error;
 
 pub use facts::{
-    AssetHash, Binding, Facts, FingerprintMatch, LedgerState, ManifestAgreement, ManifestState,
-    WatermarkState,
+    AssetHash, Binding, Camera, Contradiction, Facts, FingerprintMatch, LedgerState,
+    ManifestAgreement, ManifestState, Statement, Trace, WatermarkState,
 };
 pub use table::VerdictTable;
-pub use template::Details;
 
 /// What a verdict means for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -50,6 +49,18 @@ pub enum Action {
     Escalate,
 }
 
+impl Action {
+    /// The code in tables and reports.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Label => "label",
+            Self::Review => "review",
+            Self::Escalate => "escalate",
+        }
+    }
+}
+
 /// What the table makes of one picture.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Verdict {
@@ -59,6 +70,8 @@ pub struct Verdict {
     pub headline: String,
     /// What it means for programs.
     pub finding: Finding,
+    /// What is recommended.
+    pub action: Action,
     /// Why, and what it does not mean.
     pub explanation: String,
     /// The facts judged, as `signal=value` codes.
@@ -150,6 +163,6 @@ pub enum PolicyError {
         /// The first such combination, as `signal=value` codes.
         facts: Facts,
         /// How many more there are.
-        others: usize,
+        others: u64,
     },
 }

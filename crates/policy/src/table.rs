@@ -4,19 +4,27 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use toml::Spanned;
 
-use crate::facts::SIGNALS;
-use crate::template::Template;
-use crate::{
-    AssetHash, Binding, Details, Facts, Finding, FingerprintMatch, LedgerState, ManifestAgreement,
-    ManifestState, PolicyError, PolicyHash, Verdict, WatermarkState,
-};
+use colophon_wording::{Language, Template, Wording, overclaim};
+
+use crate::cover::{Accepted, Open};
+use crate::facts::WhenFile;
+use crate::{Action, Facts, Finding, PolicyError, PolicyHash, Verdict};
 
 /// The table that ships with the program.
 const BUILT_IN: &str = include_str!("../../../policies/verdicts.toml");
 /// Longest table read, bytes.
 const MAX_BYTES: usize = 256 * 1024;
+/// What a sentence may tell about the picture.
+const PLACEHOLDERS: [&str; 6] = [
+    "signer",
+    "generator",
+    "issued-at",
+    "record",
+    "source",
+    "tool",
+];
 /// Separates this hash from every other use of SHA-256; the number is the canonical form's version.
-const HASH_DOMAIN: &str = "colophon verdict table 1";
+const HASH_DOMAIN: &str = "colophon verdict table 2";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -29,23 +37,12 @@ struct TableFile {
 struct RuleFile {
     verdict: String,
     finding: Finding,
-    headline: String,
-    explain: String,
+    action: Action,
+    /// For rules that the catalogue of sentences does not know.
+    headline: Option<String>,
+    explain: Option<String>,
     #[serde(default)]
     when: WhenFile,
-}
-
-/// A missing signal accepts any value.
-#[derive(Default, Deserialize)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-struct WhenFile {
-    manifest: Option<Vec<ManifestState>>,
-    watermark: Option<Vec<WatermarkState>>,
-    ledger: Option<Vec<LedgerState>>,
-    binding: Option<Vec<Binding>>,
-    manifest_agreement: Option<Vec<ManifestAgreement>>,
-    fingerprint: Option<Vec<FingerprintMatch>>,
-    asset_hash: Option<Vec<AssetHash>>,
 }
 
 /// An ordered, complete table of rules without dead ones.
@@ -59,18 +56,24 @@ pub struct VerdictTable {
 struct Rule {
     id: String,
     finding: Finding,
-    headline: Template,
-    explanation: Template,
-    /// Accepted values a signal, as bits.
-    accepted: [u16; SIGNALS.len()],
+    action: Action,
+    /// Headline and explanation where the table brings its own.
+    own: Option<(Template, Template)>,
+    accepted: Accepted,
 }
 
 impl Rule {
-    fn matches(&self, values: &[u16; SIGNALS.len()]) -> bool {
-        self.accepted
-            .iter()
-            .zip(values)
-            .all(|(accepted, value)| accepted & value != 0)
+    fn matches(&self, values: &[usize]) -> bool {
+        let mut pairs = self.accepted.iter().zip(values);
+        pairs.all(|(accepted, value)| accepted & 1 << value != 0)
+    }
+
+    fn sentence(&self, wording: &Wording, part: &str, values: &[(&str, &str)]) -> String {
+        match (&self.own, part) {
+            (Some((headline, _)), "headline") => wording.fill_template(headline, values),
+            (Some((_, explanation)), _) => wording.fill_template(explanation, values),
+            (None, _) => wording.fill(&format!("verdict.{}.{part}", self.id), values),
+        }
     }
 }
 
@@ -105,16 +108,15 @@ impl VerdictTable {
                     line,
                 });
             }
-            let sentence = |text: &str| {
-                Template::parse(text).map_err(|problem| PolicyError::BadSentence {
-                    rule: raw.verdict.clone(),
-                    problem,
-                    line,
-                })
-            };
-            let (headline, explanation) = (sentence(&raw.headline)?, sentence(&raw.explain)?);
-            let accepted =
-                accepted_values(&raw.when).map_err(|signal| PolicyError::BadValueList {
+            let own = own_sentences(&raw).map_err(|problem| PolicyError::BadSentence {
+                rule: raw.verdict.clone(),
+                problem,
+                line,
+            })?;
+            let accepted = raw
+                .when
+                .accepted()
+                .map_err(|signal| PolicyError::BadValueList {
                     rule: raw.verdict.clone(),
                     signal,
                     line,
@@ -124,8 +126,8 @@ impl VerdictTable {
             rules.push(Rule {
                 id: raw.verdict,
                 finding: raw.finding,
-                headline,
-                explanation,
+                action: raw.action,
+                own,
                 accepted,
             });
         }
@@ -155,106 +157,84 @@ impl VerdictTable {
         self.rules.iter().map(|rule| rule.id.as_str())
     }
 
-    /// The verdict on `facts`, with `details` put into the sentences.
-    pub fn evaluate(&self, facts: Facts, details: &Details) -> Verdict {
+    /// The verdict on `facts`, told in the words of `wording` with `values` by placeholder: `signer`,
+    /// `generator`, `issued-at`, `record`, `source`, `tool`.
+    pub fn evaluate(&self, facts: Facts, wording: &Wording, values: &[(&str, &str)]) -> Verdict {
         // INVARIANT: `check` has found a rule for every combination.
         let rule = &self.rules[self.first_match(facts).unwrap_or(self.rules.len() - 1)];
         Verdict {
             rule_id: rule.id.clone(),
-            headline: rule.headline.fill(details),
+            headline: rule.sentence(wording, "headline", values),
             finding: rule.finding,
-            explanation: rule.explanation.fill(details),
+            action: rule.action,
+            explanation: rule.sentence(wording, "explain", values),
             reasons: facts.codes(),
         }
     }
 
     fn first_match(&self, facts: Facts) -> Option<usize> {
-        let values = value_bits(facts);
+        let values = facts.values();
         self.rules.iter().position(|rule| rule.matches(&values))
     }
 
-    /// Tries every combination: each must have a rule, and each rule must be first for one.
+    /// Each combination must have a rule, and each rule must be the first for one.
     fn check(&self, lines: &[usize]) -> Result<(), PolicyError> {
-        let mut reached = vec![false; self.rules.len()];
-        let mut uncovered = Vec::new();
-        for facts in Facts::all() {
-            match self.first_match(facts) {
-                Some(rule) => reached[rule] = true,
-                None => uncovered.push(facts),
+        let mut open = Open::all();
+        for (rule, &line) in self.rules.iter().zip(lines) {
+            if !open.take(&rule.accepted) {
+                return Err(PolicyError::Shadowed {
+                    rule: rule.id.clone(),
+                    line,
+                });
             }
         }
-        if let Some(rule) = reached.iter().position(|reached| !reached) {
-            return Err(PolicyError::Shadowed {
-                rule: self.rules[rule].id.clone(),
-                line: lines[rule],
-            });
-        }
-        match uncovered.first() {
-            Some(&facts) => Err(PolicyError::Uncovered {
-                facts,
-                others: uncovered.len() - 1,
+        match open.first() {
+            Some(values) => Err(PolicyError::Uncovered {
+                facts: Facts::of(values),
+                others: open.count() - 1,
             }),
             None => Ok(()),
         }
     }
 }
 
-/// One bit a value, in the order of the enum; enums have at most 16 values.
-fn value_bits(facts: Facts) -> [u16; SIGNALS.len()] {
-    [
-        1 << facts.manifest as u16,
-        1 << facts.watermark as u16,
-        1 << facts.ledger as u16,
-        1 << facts.binding as u16,
-        1 << facts.manifest_agreement as u16,
-        1 << facts.fingerprint as u16,
-        1 << facts.asset_hash as u16,
-    ]
+/// A rule's own sentences; `None` when those of the catalogue are to be told.
+fn own_sentences(rule: &RuleFile) -> Result<Option<(Template, Template)>, String> {
+    let (Some(headline), Some(explain)) = (&rule.headline, &rule.explain) else {
+        let known =
+            |part| Wording::of(Language::English).has(&format!("verdict.{}.{part}", rule.verdict));
+        if rule.headline.is_some()
+            || rule.explain.is_some()
+            || !(known("headline") && known("explain"))
+        {
+            return Err("give the rule a headline and an explain of its own".to_owned());
+        }
+        return Ok(None);
+    };
+    Ok(Some((own_sentence(headline)?, own_sentence(explain)?)))
 }
 
-/// Accepted values of all signals; the error is the signal whose list is empty or repeats a value.
-fn accepted_values(when: &WhenFile) -> Result<[u16; SIGNALS.len()], &'static str> {
-    fn bits<T: Copy>(list: Option<&[T]>, all: &[T], bit: impl Fn(T) -> u16) -> Option<u16> {
-        let list = list.unwrap_or(all);
-        let bits = list
-            .iter()
-            .fold(0u16, |bits, &value| bits | 1 << bit(value));
-        (!list.is_empty() && bits.count_ones() as usize == list.len()).then_some(bits)
+fn own_sentence(text: &str) -> Result<Template, String> {
+    let allowed = || PLACEHOLDERS.map(|name| format!("{{{name}}}")).join(", ");
+    let template =
+        Template::parse(text).map_err(|problem| format!("{problem}; allowed: {}", allowed()))?;
+    for language in Language::ALL {
+        if let Some(word) = overclaim(language, text) {
+            return Err(format!(
+                "`{word}` claims more than evidence can show; say what was found and what was not"
+            ));
+        }
     }
-    let accepted = [
-        bits(when.manifest.as_deref(), ManifestState::ALL, |value| {
-            value as u16
-        }),
-        bits(when.watermark.as_deref(), WatermarkState::ALL, |value| {
-            value as u16
-        }),
-        bits(when.ledger.as_deref(), LedgerState::ALL, |value| {
-            value as u16
-        }),
-        bits(when.binding.as_deref(), Binding::ALL, |value| value as u16),
-        bits(
-            when.manifest_agreement.as_deref(),
-            ManifestAgreement::ALL,
-            |value| value as u16,
-        ),
-        bits(
-            when.fingerprint.as_deref(),
-            FingerprintMatch::ALL,
-            |value| value as u16,
-        ),
-        bits(when.asset_hash.as_deref(), AssetHash::ALL, |value| {
-            value as u16
-        }),
-    ];
-    let mut values = [0; SIGNALS.len()];
-    for ((value, bits), signal) in values.iter_mut().zip(accepted).zip(SIGNALS) {
-        *value = bits.ok_or(signal)?;
-    }
-    Ok(values)
+    let unknown = template
+        .placeholders()
+        .find(|name| !PLACEHOLDERS.contains(name))
+        .map(|name| format!("unknown placeholder `{{{name}}}`; allowed: {}", allowed()));
+    unknown.map_or(Ok(template), Err)
 }
 
 /// Adds a rule's meaning to the hash: its texts, each with its length before it, then the accepted
-/// values of every signal.
+/// values of every signal. Sentences of the catalogue are not part of it: they tell the meaning, in any
+/// language, and do not make it.
 fn hash_rule(hasher: &mut Sha256, rule: &RuleFile, accepted: &[u16]) {
     let finding = match rule.finding {
         Finding::Evidence => "evidence",
@@ -262,7 +242,15 @@ fn hash_rule(hasher: &mut Sha256, rule: &RuleFile, accepted: &[u16]) {
         Finding::Nothing => "nothing",
         Finding::Unchecked => "unchecked",
     };
-    for text in [&rule.verdict, finding, &rule.headline, &rule.explain] {
+    let own = |text: &Option<String>| text.clone().unwrap_or_default();
+    let (headline, explain) = (own(&rule.headline), own(&rule.explain));
+    for text in [
+        rule.verdict.as_str(),
+        finding,
+        rule.action.as_str(),
+        &headline,
+        &explain,
+    ] {
         hash_text(hasher, text);
     }
     for bits in accepted {

@@ -33,6 +33,11 @@ impl Comparison {
         }
     }
 
+    /// The value that the rules judge alone: figures are for operators.
+    pub(crate) const fn without_figures(self) -> Self {
+        Self::without_scores(self.binding)
+    }
+
     fn new(binding: Binding, found: &Registration) -> Self {
         Self {
             binding,

@@ -19,6 +19,8 @@ mod report;
 mod request;
 mod signing;
 mod time;
+mod told;
+pub mod trust;
 mod verify;
 
 pub use config::{AnchorKind, AnchorList, Config, Setting, ShownSetting, Strength, ValueOrigin};
@@ -30,21 +32,25 @@ pub use home::{Home, InitOptions};
 pub use issue::Issuer;
 pub use make::{MarkedFile, mark_only};
 pub use report::{
-    AgentEvidence, BindingAgreement, Comparison, Container, Declared, Evidence, FaintMark,
-    FingerprintEvidence, GenerationEvidence, Geometry, HeatMapEvidence, InclusionEvidence,
-    IngredientEvidence, LedgerEvidence, ManifestEvidence, MarkSource, MarkStrength, Matched,
-    Nearest, NotChecked, Outcome, RecoveredManifest, Report, ReportError, ReportVerdict,
-    SignerEvidence, Tool, WatermarkEvidence, WeightsEvidence,
+    AgentEvidence, BindingAgreement, CodeEvidence, Comparison, Container, Contradiction, Evidence,
+    FaintMark, FieldEvidence, FingerprintEvidence, GenerationEvidence, Geometry, HeatMapEvidence,
+    InclusionEvidence, IngredientEvidence, LedgerEvidence, ManifestEvidence, MarkSource,
+    MarkStrength, Matched, Nearest, NodeEvidence, NotChecked, Outcome, RecoveredManifest,
+    ReferenceEvidence, Report, ReportError, ReportVerdict, RevokedEvidence, SignalEvidence,
+    SignerEvidence, TimelineEntry, TimelineGrade, Tool, TrustListEvidence, UnreadableMarkEvidence,
+    ValueEvidence, VerdictEvidence, VerdictsEvidence, WatermarkEvidence, WeightsEvidence,
 };
 pub use request::{Destination, IssueOptions, Issued, StampRequest, Steps};
 pub use time::rfc3339;
-pub use verify::{Verifier, VerifierOptions};
+pub use verify::{Examination, Verifier, VerifierOptions};
 
 pub use colophon_imaging::{Format, Limits};
 pub use colophon_keys::Passphrase;
 pub use colophon_manifest::DigitalSourceType;
-pub use colophon_policy::Finding;
-pub use colophon_watermark::EmbedOptions;
+pub use colophon_policy::{Action, Finding};
+pub use colophon_signals::{Class, Says, Source};
+pub use colophon_watermark::{EmbedOptions, HeatMap};
+pub use colophon_wording::{Language, UnknownLanguage, Wording};
 
 /// Lowest PSNR, in dB, of marked pixels against those that came in.
 pub const LEAST_PSNR: f64 = 42.0;

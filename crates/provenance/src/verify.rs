@@ -1,21 +1,27 @@
 //! The way in: from the bytes of any picture to a report.
 
+mod contradictions;
 mod examine;
 mod mark;
 mod recover;
+mod timeline;
+mod traces;
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use colophon_fingerprint::MATCH_DISTANCE;
-use colophon_imaging::{Fault, ImagingError, Limits};
+use colophon_imaging::Limits;
 use colophon_keys::{KeyStore, KeysError, Passphrase};
 use colophon_ledger::Ledger;
 use colophon_manifest::{TrustAnchors, VALIDATOR};
 use colophon_policy::{
-    AssetHash, Binding, Details, Facts, FingerprintMatch, VerdictTable, WatermarkState,
+    AssetHash, Binding, Contradiction, Facts, FingerprintMatch, ManifestState, Statement,
+    VerdictTable, WatermarkState,
 };
-use colophon_watermark::{Detector, Source, WatermarkKey};
+use colophon_signals::Findings;
+use colophon_watermark::{Detector, HeatMap, Source, WatermarkKey};
+use colophon_wording::{Language, Wording};
 use sha2::{Digest as _, Sha256};
 
 use crate::binding::Examined;
@@ -24,11 +30,13 @@ use crate::facts::{agent_text, agreement};
 use crate::lookup::{self, Answer, Question, Trouble};
 use crate::report::{
     Container, Evidence, FingerprintEvidence, LedgerEvidence, Matched, Nearest, NotChecked,
-    Outcome, Report, ReportError, ReportVerdict, Tool, WatermarkEvidence,
+    Outcome, Report, ReportError, ReportVerdict, Tool, TrustListEvidence, WatermarkEvidence,
 };
+use crate::trust::{Lists, Revocations};
 use crate::{Home, ProvenanceError, hex};
 use examine::{Attached, Pixels};
 use mark::{LedgerIds, MarkReader};
+use timeline::Timeline;
 
 /// How a verifier checks.
 #[derive(Debug, Default)]
@@ -41,9 +49,11 @@ pub struct VerifierOptions {
     pub limits: Option<Limits>,
     /// Longest time for reading one manifest; from the settings when `None`.
     pub deadline: Option<Duration>,
-    /// Whether reports tell how strong a mark is as a number. For operators only: an attacker could
-    /// follow the number down.
-    pub scores: bool,
+    /// Whether reports tell everything: what may tell of a person (prompts, names, places, serial numbers), and
+    /// how strong a mark is as a number. For operators only: an attacker could follow the number down.
+    pub full: bool,
+    /// Language of the sentences.
+    pub language: Language,
     /// Whether reports tell where in the picture the mark reads. For operators only, for the same
     /// reason.
     pub heat_map: bool,
@@ -54,15 +64,34 @@ pub struct Verifier {
     limits: Limits,
     deadline: Duration,
     anchors: TrustAnchors,
-    trust_lists: Vec<String>,
+    trust_lists: Vec<TrustListEvidence>,
     table: VerdictTable,
     /// Or why there is none.
     detector: Result<Detector, String>,
     /// Or why there is none.
     ledger: Result<Ledger, Trouble>,
     ids: LedgerIds,
-    scores: bool,
+    full: bool,
+    wording: &'static Wording,
     heat_map: bool,
+    confinement: Vec<String>,
+}
+
+/// A report, and what is too large for it.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Examination {
+    /// The report.
+    pub report: Report,
+    /// Where in the picture the mark reads, if [`VerifierOptions::heat_map`] asks for it.
+    pub heat_map: Option<HeatMap>,
+}
+
+/// What the readers of one file found.
+struct Read {
+    pixels: Result<Pixels, ReportError>,
+    attached: Attached,
+    findings: Findings,
 }
 
 impl std::fmt::Debug for Verifier {
@@ -85,7 +114,8 @@ impl Verifier {
         let config = Config::load(home)?;
         let mut anchors = TrustAnchors::none();
         let mut trust_lists = Vec::new();
-        let (mut detector, mut ledger) = no_home(home);
+        let wording = Wording::of(options.language);
+        let (mut detector, mut ledger) = no_home(home, wording);
         if let Some(home) = home.filter(|home| home.has_keys()) {
             ledger = home.open_ledger_read_only().map_err(|error| match error {
                 ProvenanceError::Ledger(error) => error.into(),
@@ -99,13 +129,18 @@ impl Verifier {
                     // A root that cannot be read leaves our own files unlisted, and says so.
                     if let Ok(pem) = keys.root_certificate_pem() {
                         anchors = anchors.with_local_root(&pem)?;
-                        trust_lists.push(LOCAL_LIST.to_owned());
+                        trust_lists.push(TrustListEvidence::local(LOCAL_LIST));
                     }
                     detector = open_detector(&keys)?;
                 }
                 Err(error) => detector = Err(error.to_string()),
             }
         }
+        let lists = Lists::load(home)?;
+        anchors = lists
+            .add_to(anchors)?
+            .with_revoked(Revocations::load(home)?.all().to_vec());
+        trust_lists.extend(lists.evidence());
         if let Some(home) = home {
             anchors = config.add_anchors(home, anchors)?;
             trust_lists.extend(
@@ -113,12 +148,12 @@ impl Verifier {
                     .trust_anchors
                     .value
                     .iter()
-                    .map(|list| list.name.clone()),
+                    .map(|list| TrustListEvidence::local(&list.name)),
             );
         }
         for (name, pem) in &options.trust_anchors {
             anchors = anchors.with_list(name, colophon_manifest::ListKind::Local, pem)?;
-            trust_lists.push(name.clone());
+            trust_lists.push(TrustListEvidence::local(name));
         }
         Ok(Self {
             limits: options.limits.unwrap_or_else(|| config.limits()),
@@ -131,9 +166,16 @@ impl Verifier {
             detector,
             ledger,
             ids: LedgerIds::default(),
-            scores: options.scores,
+            full: options.full,
+            wording,
             heat_map: options.heat_map,
+            confinement: Vec::new(),
         })
+    }
+
+    /// Says what confines this process, for the reports.
+    pub fn confined_by(&mut self, confinement: Vec<String>) {
+        self.confinement = confinement;
     }
 
     /// The bounds on pictures, for reading files.
@@ -141,20 +183,51 @@ impl Verifier {
         &self.limits
     }
 
-    /// A report on a file that could not even be read, such as a folder.
-    pub fn unreadable(&self, error: &ImagingError, name: &str) -> Report {
-        let attached = Attached::not_checked("the file could not be read".to_owned());
-        self.report(&[], name, Err(error), &attached, Instant::now())
+    /// A report on a file that could not be checked at all, such as a folder, or one whose check was ended.
+    /// `bytes` as far as they could be read; they are not looked into beyond their format.
+    pub fn unchecked(&self, bytes: &[u8], error: ReportError, name: &str) -> Report {
+        let key = if bytes.is_empty() {
+            "unreadable-file"
+        } else {
+            "check-ended"
+        };
+        let why = self.wording.text(&format!("not-checked.{key}"));
+        let read = Read {
+            pixels: Err(error),
+            attached: Attached::not_checked(why),
+            findings: Findings::default(),
+        };
+        self.report(bytes, name, &read, Instant::now()).report
     }
 
     /// Checks one picture. Whatever is wrong with the file becomes part of the report.
     pub fn verify(&self, bytes: &[u8], name: &str) -> Report {
+        self.examine(bytes, name).report
+    }
+
+    /// As [`Self::verify`], with what is too large for a report.
+    pub fn examine(&self, bytes: &[u8], name: &str) -> Examination {
         let start = Instant::now();
-        let (pixels, attached) = rayon::join(
+        let (pixels, (attached, mut findings)) = rayon::join(
             || examine::pixels(bytes, &self.limits, self.mark_reader()),
-            || examine::manifest(bytes, &self.limits, &self.anchors, self.deadline),
+            || {
+                let manifest = examine::manifest(
+                    bytes,
+                    &self.limits,
+                    &self.anchors,
+                    self.deadline,
+                    self.wording,
+                );
+                (manifest, examine::metadata(bytes))
+            },
         );
-        self.report(bytes, name, pixels.as_ref(), &attached, start)
+        examine::gather(&mut findings, &attached, pixels.as_ref().ok());
+        let read = Read {
+            pixels: pixels.map_err(|error| ReportError::from(&error)),
+            attached,
+            findings,
+        };
+        self.report(bytes, name, &read, start)
     }
 
     fn mark_reader(&self) -> Option<MarkReader<'_>> {
@@ -166,56 +239,110 @@ impl Verifier {
         })
     }
 
-    fn report(
-        &self,
-        bytes: &[u8],
-        name: &str,
-        pixels: Result<&Pixels, &ImagingError>,
-        attached: &Attached,
-        start: Instant,
-    ) -> Report {
+    fn report(&self, bytes: &[u8], name: &str, read: &Read, start: Instant) -> Examination {
         let asset_sha256: [u8; 32] = Sha256::digest(bytes).into();
-        let pixels_or_none = pixels.ok();
-        let answer = self.ask_ledger(asset_sha256, pixels_or_none, attached);
-        let facts = self.facts(pixels_or_none, attached, &answer);
-        let verdict = self.table.evaluate(facts, &details(attached, &answer));
-        let mut not_checked = self.not_checked(pixels, attached, &answer);
-        let evidence = self.evidence(bytes, pixels_or_none, attached, &answer, &mut not_checked);
-        Report {
+        let pixels = read.pixels.as_ref().ok();
+        let answer = self.ask_ledger(asset_sha256, pixels, &read.attached);
+        let timeline = self.timeline(read, &answer);
+        let contradictions = self.contradictions(read, &answer, timeline.impossible());
+        let gravest = contradictions.first().map(|(kind, _)| *kind);
+        let facts = self.facts(read, &answer, gravest.unwrap_or(Contradiction::None));
+        let values = values(&read.attached, &answer, &read.findings);
+        let values: Vec<(&str, &str)> = values
+            .iter()
+            .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
+            .collect();
+        let verdict = self.table.evaluate(facts, self.wording, &values);
+        let mut not_checked = self.not_checked(read, &answer);
+        let mut evidence = self.evidence(bytes, read, &answer, &mut not_checked);
+        evidence.timeline = timeline.into_entries();
+        let (watermark, heat_map) = pixels
+            .and_then(|pixels| self.watermark(pixels, &answer))
+            .map_or((None, None), |(told, map)| (Some(told), map));
+        evidence.watermark = watermark;
+        let report = Report {
             colophon_report: Report::VERSION,
             file: name.to_owned(),
             outcome: Outcome::from(verdict.finding),
-            error: pixels.err().map(|error| ReportError {
-                kind: fault_name(error.fault()),
-                message: error.to_string(),
-            }),
+            error: read.pixels.as_ref().err().cloned(),
             container: Container {
                 format: colophon_imaging::sniff(bytes)
                     .ok()
                     .map(|format| format.to_string()),
-                width: pixels_or_none.map(|pixels| pixels.luma.width() as u32),
-                height: pixels_or_none.map(|pixels| pixels.luma.height() as u32),
+                width: pixels.map(|pixels| pixels.luma.width() as u32),
+                height: pixels.map(|pixels| pixels.luma.height() as u32),
                 bytes: bytes.len() as u64,
                 sha256: (!bytes.is_empty()).then(|| hex(&asset_sha256)),
+                trailing_bytes: read.findings.trailing_bytes,
             },
             verdict: ReportVerdict {
                 rule: verdict.rule_id,
                 finding: verdict.finding,
+                action: verdict.action,
                 headline: verdict.headline,
                 explanation: verdict.explanation,
                 reasons: verdict.reasons,
+                contradictions: contradictions.into_iter().map(|(_, told)| told).collect(),
             },
             evidence,
             not_checked,
-            tool: Tool {
-                name: "colophon",
-                version: env!("CARGO_PKG_VERSION"),
-                validator: VALIDATOR,
-                policy: self.table.hash().to_string(),
-                trust_lists: self.trust_lists.clone(),
-            },
+            tool: self.tool(),
             elapsed_ms: start.elapsed().as_millis() as u64,
+        };
+        Examination { report, heat_map }
+    }
+
+    fn tool(&self) -> Tool {
+        Tool {
+            name: "colophon".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            validator: VALIDATOR.to_owned(),
+            policy: self.table.hash().to_string(),
+            trust_lists: self.trust_lists.clone(),
+            language: self.wording.language().code().to_owned(),
+            confinement: self.confinement.clone(),
         }
+    }
+
+    fn timeline(&self, read: &Read, answer: &Answer) -> Timeline {
+        let usable = read.attached.stated().is_some();
+        let manifest = read.attached.report().filter(|_| usable);
+        let intact = usable && read.attached.state != ManifestState::Altered;
+        let dates = &read.findings.dates;
+        Timeline::new(
+            dates,
+            manifest,
+            intact,
+            answer,
+            self.wording,
+            crate::time::now(),
+        )
+    }
+
+    fn contradictions(
+        &self,
+        read: &Read,
+        answer: &Answer,
+        dates: Vec<timeline::Impossible>,
+    ) -> Vec<(Contradiction, crate::report::Contradiction)> {
+        let pixels = read.pixels.as_ref().ok();
+        let detection = pixels.and_then(|pixels| pixels.mark.detection.as_ref());
+        let hit = answer.hit.as_ref();
+        let found = contradictions::Found {
+            state: read.attached.state,
+            manifest: read.attached.report(),
+            states: read.attached.stated(),
+            signals: &read.findings.signals,
+            read_id: detection
+                .filter(|found| found.source == Source::Blind)
+                .map(|found| found.payload.0),
+            hashes: pixels.and_then(Pixels::reliable_hashes),
+            answer,
+            recorded_generated: hit
+                .is_some_and(|hit| contradictions::is_generated(&hit.entry.record.source_type)),
+            dates,
+        };
+        found.all(self.wording)
     }
 
     fn ask_ledger(
@@ -243,11 +370,17 @@ impl Verifier {
         lookup::ask(ledger, question)
     }
 
-    fn facts(&self, pixels: Option<&Pixels>, attached: &Attached, answer: &Answer) -> Facts {
+    fn facts(&self, read: &Read, answer: &Answer, contradiction: Contradiction) -> Facts {
+        let (pixels, attached) = (read.pixels.as_ref().ok(), &read.attached);
+        let signals = &read.findings.signals;
         let hit = answer.hit.as_ref();
         let is_exact = |hit: &lookup::Hit| hit.matched_by.contains(&Matched::AssetHash);
         Facts {
             manifest: attached.state,
+            statement: attached.stated().map_or(Statement::None, traces::statement),
+            trace: traces::trace(signals),
+            camera: traces::camera(signals),
+            contradiction,
             watermark: match pixels.map(|pixels| pixels.mark.detection.as_ref()) {
                 Some(Some(found)) => match found.source {
                     Source::Blind => WatermarkState::Found,
@@ -277,11 +410,11 @@ impl Verifier {
     fn evidence(
         &self,
         bytes: &[u8],
-        pixels: Option<&Pixels>,
-        attached: &Attached,
+        read: &Read,
         answer: &Answer,
         not_checked: &mut Vec<NotChecked>,
     ) -> Evidence {
+        let (pixels, attached) = (read.pixels.as_ref().ok(), &read.attached);
         let origin = self
             .ledger
             .as_ref()
@@ -292,6 +425,7 @@ impl Verifier {
                     ledger,
                     anchors: &self.anchors,
                     deadline: self.deadline,
+                    wording: self.wording,
                 };
                 source
                     .recover(bytes, pixels, attached.report(), hit)
@@ -303,13 +437,13 @@ impl Verifier {
             _ => None,
         };
         Evidence {
-            manifest: attached.evidence(),
-            watermark: pixels.and_then(|pixels| self.watermark(pixels, answer)),
+            manifest: attached.evidence(self.wording),
+            watermark: None,
             faint_mark: pixels.and_then(|pixels| pixels.mark.faint),
             ledger: answer
                 .hit
                 .as_ref()
-                .map(|hit| LedgerEvidence::new(hit, origin)),
+                .map(|hit| LedgerEvidence::new(hit, origin, self.full)),
             recovered_manifest: recovered,
             fingerprint: pixels.and_then(|pixels| {
                 let (hashes, quality) = pixels.fingerprint.as_ref()?;
@@ -322,11 +456,17 @@ impl Verifier {
                         .map(|(entry, distance)| Nearest::new(entry, *distance)),
                 })
             }),
-            declared: pixels.and_then(|pixels| pixels.declared.clone()),
+            signals: traces::evidence(&read.findings.signals, self.wording, self.full),
+            unreadable_marks: traces::unreadable(&read.findings),
+            timeline: Vec::new(),
         }
     }
 
-    fn watermark(&self, pixels: &Pixels, answer: &Answer) -> Option<WatermarkEvidence> {
+    fn watermark(
+        &self,
+        pixels: &Pixels,
+        answer: &Answer,
+    ) -> Option<(WatermarkEvidence, Option<HeatMap>)> {
         let detection = pixels.mark.detection.as_ref()?;
         let marked = answer
             .hit
@@ -336,31 +476,27 @@ impl Verifier {
         let examined = (pixels.luma.width(), pixels.luma.height());
         let detector = self.detector.as_ref().ok().filter(|_| self.heat_map);
         let heat_map = detector.map(|detector| detector.heat_map(&pixels.luma, detection));
-        Some(WatermarkEvidence::new(
-            detection,
-            issued,
-            examined,
-            self.scores,
-            heat_map,
-        ))
+        let told =
+            WatermarkEvidence::new(detection, issued, examined, self.full, heat_map.as_ref());
+        Some((told, heat_map))
     }
 
-    fn not_checked(
-        &self,
-        pixels: Result<&Pixels, &ImagingError>,
-        attached: &Attached,
-        answer: &Answer,
-    ) -> Vec<NotChecked> {
+    fn not_checked(&self, read: &Read, answer: &Answer) -> Vec<NotChecked> {
+        let (pixels, attached) = (&read.pixels, &read.attached);
+        let text = |key: &str| self.wording.text(&format!("not-checked.{key}"));
+        let fill = |key: &str, values: &[(&str, &str)]| {
+            self.wording.fill(&format!("not-checked.{key}"), values)
+        };
         let mut list = Vec::new();
         let mut push = |what: &str, why: &str| list.push(not_checked_entry(what, why));
         if let Some(why) = &attached.not_checked {
             push("manifest", why);
         }
-        if let Some(why) = attached.revocation_not_checked() {
-            push("revocation", why);
+        if let Some(why) = attached.revocation_not_checked(self.wording) {
+            push("revocation", &why);
         }
         match (pixels, &self.detector) {
-            (Err(_), _) => push("watermark", "the picture could not be decoded"),
+            (Err(_), _) => push("watermark", &text("watermark-undecoded")),
             (Ok(_), Err(why)) => push("watermark", why),
             (Ok(_), Ok(_)) => {}
         }
@@ -371,23 +507,35 @@ impl Verifier {
             if pixels.frames > 1 {
                 push(
                     "frames",
-                    &format!("only the first of {} frames was looked at", pixels.frames),
+                    &fill("frames", &[("count", &pixels.frames.to_string())]),
                 );
             }
             if answer.hit.is_none() && self.ledger.is_ok() && pixels.reliable_hashes().is_none() {
-                push(
-                    "likeness",
-                    "the picture has too little structure for a perceptual hash",
-                );
+                push("likeness", &text("likeness"));
             }
         }
         if let Some(why) = &answer.problem {
             push("ledger", why);
         }
-        push(
-            "marks-of-others",
-            "only marks made with this home's own key can be read",
-        );
+        for mark in &read.findings.unreadable_marks {
+            let values = [
+                ("name", mark.name.as_str()),
+                ("named-by", mark.named_by.as_str()),
+            ];
+            push("unreadable-mark", &fill("unreadable-mark", &values));
+        }
+        for problem in &read.findings.problems {
+            let sentence = self
+                .wording
+                .text(&format!("signal.problem.{}", problem.what));
+            push("metadata", &format!("{sentence} ({})", problem.place));
+        }
+        for list in self.trust_lists.iter().filter(|list| list.stale) {
+            let date = list.next_update.as_deref().unwrap_or_default();
+            let values = [("name", list.name.as_str()), ("date", date)];
+            push("trust-list", &fill("trust-list-stale", &values));
+        }
+        push("marks-of-others", &text("marks-of-others"));
         list
     }
 }
@@ -399,15 +547,22 @@ fn not_checked_entry(what: &str, why: &str) -> NotChecked {
     }
 }
 
-fn no_home(home: Option<&Home>) -> (Result<Detector, String>, Result<Ledger, Trouble>) {
-    let place = home.map_or("there is no home".to_owned(), |home| {
-        format!("there is no home at {}", home.root.display())
-    });
-    let why = format!("{place}, so there is no ledger");
+fn no_home(
+    home: Option<&Home>,
+    wording: &Wording,
+) -> (Result<Detector, String>, Result<Ledger, Trouble>) {
+    let place = home.map_or_else(
+        || wording.text("not-checked.no-home"),
+        |home| {
+            let root = home.root.display().to_string();
+            wording.fill("not-checked.no-home-at", &[("place", &root)])
+        },
+    );
+    let because = |key: &str| wording.fill(&format!("not-checked.{key}"), &[("place", &place)]);
     (
-        Err(format!("{place}, so there is no watermark key")),
+        Err(because("no-watermark-key")),
         Err(Trouble {
-            why,
+            why: because("no-ledger"),
             damaged: false,
         }),
     )
@@ -439,32 +594,39 @@ pub(crate) fn verdict_table(home: Option<&Home>) -> Result<VerdictTable, Provena
     table.map_err(|source| ProvenanceError::Policy { path, source })
 }
 
-/// What the sentences of the verdict may tell.
-fn details(attached: &Attached, answer: &Answer) -> Details {
+/// What the sentences of the verdict may tell, by placeholder.
+fn values(
+    attached: &Attached,
+    answer: &Answer,
+    findings: &Findings,
+) -> [(&'static str, Option<String>); 6] {
     let signer = attached.report().and_then(|report| report.signer.as_ref());
     let hit = answer.hit.as_ref().map(|hit| &hit.entry);
     let entry = hit.or(answer.alike.as_ref().map(|(entry, _)| entry));
-    Details {
-        signer: signer.and_then(|signer| {
-            signer
-                .organisation
-                .clone()
-                .or_else(|| signer.common_name.clone())
-        }),
-        generator: entry.and_then(|entry| entry.record.generator.as_ref().map(agent_text)),
-        issued_at: entry.map(|entry| crate::rfc3339(entry.record.issued_at)),
-        record: entry.map(|entry| entry.index.0),
-    }
-}
-
-fn fault_name(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Picture => "picture",
-        Fault::Limit => "limit",
-        Fault::Unsupported => "unsupported",
-        Fault::Request => "request",
-        Fault::System => "system",
-    }
+    let named = traces::named(&findings.signals);
+    [
+        (
+            "signer",
+            signer.and_then(|signer| {
+                let names = signer.organisation.clone();
+                names.or_else(|| signer.common_name.clone())
+            }),
+        ),
+        (
+            "generator",
+            entry.and_then(|entry| entry.record.generator.as_ref().map(agent_text)),
+        ),
+        (
+            "issued-at",
+            entry.map(|entry| crate::rfc3339(entry.record.issued_at)),
+        ),
+        ("record", entry.map(|entry| entry.index.0.to_string())),
+        (
+            "source",
+            named.map(|signal| signal.source.name().to_owned()),
+        ),
+        ("tool", named.and_then(traces::tool_text)),
+    ]
 }
 
 /// Distances above it are no likeness; the report's documentation states the number.

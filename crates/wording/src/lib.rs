@@ -64,7 +64,7 @@ macro_rules! sources {
     };
 }
 
-sources!("credentials", "report", "signals", "verdicts");
+sources!("checks", "credentials", "pixels", "report", "signals", "verdicts");
 
 /// The sentences of one language.
 #[derive(Debug)]
@@ -126,10 +126,7 @@ impl Wording {
     pub fn fill_template(&self, template: &Template, values: &[(&str, &str)]) -> String {
         template.fill(|name| {
             let given = values.iter().find(|(known, _)| *known == name);
-            given.map_or_else(
-                || self.missing(name),
-                |(_, value)| (*value).to_owned(),
-            )
+            given.map_or_else(|| self.missing(name), |(_, value)| (*value).to_owned())
         })
     }
 
@@ -174,8 +171,26 @@ fn flatten(sentences: &mut BTreeMap<String, Template>, prefix: &str, table: &tom
 
 /// Words that no evidence supports, by language.
 const OVERCLAIMS: [&[&str]; 2] = [
-    &["fake", "fakes", "faked", "real", "genuine", "authentic", "tampered"],
-    &["gefälscht", "fälschung", "fälschungen", "echt", "echte", "echtes", "echter", "authentisch", "manipuliert"],
+    &[
+        "fake",
+        "fakes",
+        "faked",
+        "real",
+        "genuine",
+        "authentic",
+        "tampered",
+    ],
+    &[
+        "gefälscht",
+        "fälschung",
+        "fälschungen",
+        "echt",
+        "echte",
+        "echtes",
+        "echter",
+        "authentisch",
+        "manipuliert",
+    ],
 ];
 
 /// The first word of `text` that claims more than evidence can, in `language`.

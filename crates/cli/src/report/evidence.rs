@@ -1,12 +1,10 @@
 //! The evidence of a report, reader by reader.
 
-use colophon_manifest::{
-    Identity, Integrity, Revocation, Signature, Time, Trust, Verdict, Verdicts,
-};
 use colophon_policy::Binding;
 use colophon_provenance::{
     AgentEvidence, GenerationEvidence, Geometry, LedgerEvidence, ManifestEvidence, MarkStrength,
-    Matched, RecoveredManifest, Report, SignerEvidence, WatermarkEvidence,
+    Matched, RecoveredManifest, Report, SignerEvidence, VerdictEvidence, VerdictsEvidence,
+    WatermarkEvidence,
 };
 use colophon_watermark::ACCEPT_LOG10;
 
@@ -73,12 +71,17 @@ pub fn sections(sheet: &mut Sheet, report: &Report, verbose: bool) {
         }
         sheet.section("Likeness", &lines);
     }
-    if let Some(it) = &evidence.declared {
+    for it in &evidence.signals {
+        let tool = it.tool.as_deref().unwrap_or_default();
         let text = format!(
-            "declares {}; not signed, so anyone can have written it",
-            it.digital_source_type
+            "{} {}: {}, {} ({})",
+            it.name,
+            tool,
+            it.class.name(),
+            it.says.name(),
+            it.places.join(", ")
         );
-        sheet.section("Metadata", &[(Mark::Plain, text)]);
+        sheet.section("Trace", &[(Mark::Plain, text)]);
     }
 }
 
@@ -108,8 +111,8 @@ fn watermark(it: &WatermarkEvidence) -> Lines {
     lines.extend(it.heat_map.as_ref().map(|map| {
         let text = format!(
             "reads in {:.0} % of the picture, is missing in {:.0} %; for the rest it cannot be told",
-            map.reads() * 100.0,
-            map.silent() * 100.0
+            map.reads * 100.0,
+            map.silent * 100.0
         );
         (Mark::Plain, text)
     }));
@@ -148,13 +151,15 @@ fn manifest(it: &ManifestEvidence, with_verdicts: bool, verbose: bool) -> Lines 
 
 /// How far the signer's name can be believed; whether the file was changed since is told apart.
 fn signer_mark(it: &ManifestEvidence) -> Mark {
-    match it
-        .verdicts
-        .as_ref()
-        .map(|verdicts| (verdicts.signature.state, &verdicts.trust.state))
-    {
-        Some((Signature::Valid, Trust::Trusted { .. })) => Mark::Good,
-        Some((Signature::Invalid | Signature::Missing, _)) => Mark::Alert,
+    let states = it.verdicts.as_ref().map(|verdicts| {
+        (
+            verdicts.signature.state.as_str(),
+            verdicts.trust.list.is_some(),
+        )
+    });
+    match states {
+        Some(("valid", true)) => Mark::Good,
+        Some(("invalid" | "missing", _)) => Mark::Alert,
         _ => Mark::Caution,
     }
 }
@@ -228,55 +233,48 @@ fn licenses(it: &GenerationEvidence) -> Option<String> {
     (!parts.is_empty()).then(|| parts.join(", "))
 }
 
-fn verdict_lines(it: &Verdicts, verbose: bool) -> Lines {
-    fn line<S>(verdict: &Verdict<S>, mark: Mark, name: &str, verbose: bool) -> (Mark, String) {
-        let codes = if verbose && !verdict.codes.is_empty() {
-            format!(" [{}]", verdict.codes.join(", "))
+fn verdict_lines(it: &VerdictsEvidence, verbose: bool) -> Lines {
+    let line = |name: &str, verdict: &VerdictEvidence| {
+        let codes: Vec<&str> = verdict
+            .codes
+            .iter()
+            .map(|code| code.code.as_str())
+            .collect();
+        let codes = if verbose && !codes.is_empty() {
+            format!(" [{}]", codes.join(", "))
         } else {
             String::new()
         };
-        (mark, format!("{name}: {}{codes}", verdict.sentence))
-    }
-    let integrity = match it.integrity.state {
-        Integrity::Intact => Mark::Good,
-        Integrity::FileAltered | Integrity::ManifestAltered | Integrity::Malformed => Mark::Alert,
-        _ => Mark::Caution,
-    };
-    let signature = match it.signature.state {
-        Signature::Valid => Mark::Good,
-        Signature::Invalid | Signature::Missing => Mark::Alert,
-        _ => Mark::Caution,
-    };
-    let time = match it.time.state {
-        Time::Stamped => Mark::Good,
-        Time::Unstamped => Mark::Plain,
-        Time::BadStamp => Mark::Alert,
-        _ => Mark::Caution,
-    };
-    let trust = match it.trust.state {
-        Trust::Trusted { .. } => Mark::Good,
-        Trust::Unacceptable => Mark::Alert,
-        _ => Mark::Caution,
-    };
-    let identity = match it.identity.state {
-        Identity::Absent => Mark::Plain,
-        Identity::Failed => Mark::Alert,
-        _ => Mark::Caution,
+        let text = format!("{name}: {}{codes}", verdict.sentence);
+        (verdict_mark(name, &verdict.state), text)
     };
     let mut lines = vec![
-        line(&it.integrity, integrity, "integrity", verbose),
-        line(&it.signature, signature, "signature", verbose),
-        line(&it.time, time, "time", verbose),
-        line(&it.trust, trust, "trust", verbose),
-        line(&it.identity, identity, "identity", verbose),
+        line("integrity", &it.integrity),
+        line("signature", &it.signature),
+        line("time", &it.time),
+        line("trust", &it.trust),
+        line("identity", &it.identity),
     ];
-    match it.revocation.state {
-        Revocation::Good => lines.push(line(&it.revocation, Mark::Good, "revocation", verbose)),
-        Revocation::Revoked => lines.push(line(&it.revocation, Mark::Alert, "revocation", verbose)),
-        // Told under "not checked".
-        _ => {}
+    // What was not checked is told under that heading.
+    if it.revocation.state != "not-checked" {
+        lines.push(line("revocation", &it.revocation));
     }
     lines
+}
+
+fn verdict_mark(name: &str, state: &str) -> Mark {
+    match (name, state) {
+        (_, "intact" | "valid" | "stamped" | "trusted-official" | "trusted-local" | "good") => {
+            Mark::Good
+        }
+        ("time", "unstamped") | ("identity", "absent") => Mark::Plain,
+        (
+            _,
+            "file-altered" | "manifest-altered" | "malformed" | "invalid" | "missing" | "bad-stamp"
+            | "unacceptable" | "failed" | "revoked" | "revoked-here",
+        ) => Mark::Alert,
+        _ => Mark::Caution,
+    }
 }
 
 fn ledger(it: &LedgerEvidence, verbose: bool) -> Lines {

@@ -85,7 +85,8 @@ fn about_check(report: &Report) -> String {
     let lists = if lists.is_empty() {
         "none".to_owned()
     } else {
-        lists.join(", ")
+        let names: Vec<&str> = lists.iter().map(|list| list.name.as_str()).collect();
+        names.join(", ")
     };
     format!(
         "{} {}, {}, trust lists: {lists}; {} ms",

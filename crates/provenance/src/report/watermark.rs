@@ -22,7 +22,7 @@ pub struct WatermarkEvidence {
     /// How strong it is.
     pub strength: MarkStrength,
     /// Log10 of the bound on the probability that an unmarked picture gives any id; only for
-    /// operators, see [`crate::VerifierOptions::scores`].
+    /// operators, see [`crate::VerifierOptions::full`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log10_false_positive: Option<f64>,
     /// How the picture was turned since it was marked.
@@ -68,7 +68,7 @@ pub struct Geometry {
 }
 
 /// Where in a picture its mark reads.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct HeatMapEvidence {
     /// Cells in a row.

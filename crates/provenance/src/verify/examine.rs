@@ -1,19 +1,23 @@
-//! The readers: manifest, mark, fingerprint, declared metadata.
+//! The readers: manifest, mark, fingerprint, metadata.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use colophon_fingerprint::{Fingerprint, Quality, pdq_dihedral};
-use colophon_imaging::{Format, ImagingError, Limits, decode, sniff};
-use colophon_manifest::{
-    DigitalSourceType, ManifestReport, Reading, Revocation, TrustAnchors, read,
-};
+use colophon_imaging::{Channels, Format, ImagingError, Limits, Picture, Samples, decode, sniff};
+use colophon_manifest::{ManifestReport, Reading, Revocation, TrustAnchors, read};
 use colophon_policy::ManifestState;
+use colophon_signals::pixels::{Layout, PixelMetadata, PixelView, read_pixels};
+use colophon_signals::{Findings, Says, Signal};
 use colophon_watermark::Plane;
+use colophon_wording::Wording;
 
+use super::contradictions::stated;
 use super::mark::{Mark, MarkReader};
 use crate::facts::manifest_state;
-use crate::report::{Declared, ManifestEvidence};
+use crate::report::ManifestEvidence;
+use crate::told;
 
 /// What the pixels show.
 pub(crate) struct Pixels {
@@ -23,7 +27,8 @@ pub(crate) struct Pixels {
     pub mark: Mark,
     /// Hashes of the eight turned versions; `None` for a tiny picture.
     pub fingerprint: Option<([Fingerprint; 8], Quality)>,
-    pub declared: Option<Declared>,
+    /// Marks of other generators.
+    pub marks: Vec<Signal>,
 }
 
 impl Pixels {
@@ -41,10 +46,9 @@ pub(crate) fn pixels(
     reader: Option<MarkReader<'_>>,
 ) -> Result<Pixels, ImagingError> {
     let picture = decode(bytes, limits)?;
-    let declared = picture.metadata.xmp.as_deref().and_then(declared);
     let frames = picture.frames_hint();
     let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let luma = picture.luma();
+    let (luma, marks) = rayon::join(|| picture.luma(), || marks_of_others(&picture));
     drop(picture);
     // INVARIANT: a decoded picture has at least one pixel and finite luma.
     let luma = Plane::new(width, height, luma)
@@ -58,28 +62,63 @@ pub(crate) fn pixels(
         frames,
         mark,
         fingerprint,
-        declared,
+        marks,
     })
 }
 
-/// `Iptc4xmpExt:DigitalSourceType` of an XMP packet in its usual forms (attribute or element).
-fn declared(xmp: &[u8]) -> Option<Declared> {
-    const VOCABULARY: &str = "cv.iptc.org/newscodes/digitalsourcetype/";
-    let text = String::from_utf8_lossy(xmp);
-    let (_, after) = text.split_once("DigitalSourceType")?;
-    let (before, after) = after.split_once(VOCABULARY)?;
-    if before.len() > 200 {
-        return None;
-    }
-    let term: String = after
-        .chars()
-        .take_while(char::is_ascii_alphanumeric)
-        .take(80)
-        .collect();
-    let known: DigitalSourceType = term.parse().ok()?;
-    Some(Declared {
-        digital_source_type: known.short_name().to_owned(),
+/// Reads what metadata tells.
+pub(crate) fn metadata(bytes: &[u8]) -> Findings {
+    colophon_signals::read_metadata(bytes, &colophon_signals::Limits::default())
+}
+
+/// Reads the marks that other generators put into pixels. Pictures of 16 bits a sample have none: no
+/// generator writes them.
+fn marks_of_others(picture: &Picture) -> Vec<Signal> {
+    let Samples::U8(samples) = picture.samples() else {
+        return Vec::new();
+    };
+    let grown;
+    let (layout, samples) = match picture.channels() {
+        Channels::Rgb => (Layout::Rgb, samples),
+        Channels::Rgba => (Layout::Rgba, samples),
+        _ => {
+            grown = picture.to_rgb8();
+            (Layout::Rgb, &grown)
+        }
+    };
+    let comment = png_comment(picture);
+    let view = PixelView::new(picture.width(), picture.height(), layout, samples);
+    view.map_or_else(Vec::new, |view| {
+        let metadata = PixelMetadata {
+            comment: comment.as_deref(),
+        };
+        read_pixels(view, picture.is_lossless_source(), &metadata)
     })
+}
+
+/// The PNG text `Comment`, which a signature over pixels may cover.
+fn png_comment(picture: &Picture) -> Option<Cow<'_, str>> {
+    let chunks = picture.metadata.png_chunks.iter();
+    let mut texts = chunks.filter_map(|chunk| {
+        let text = chunk.data.strip_prefix(b"Comment\0")?;
+        match &chunk.kind {
+            b"tEXt" => Some(text),
+            // Uncompressed, without language and translated keyword.
+            b"iTXt" => text.strip_prefix(&[0; 4]),
+            _ => None,
+        }
+    });
+    texts.next().map(String::from_utf8_lossy)
+}
+
+/// Puts together what metadata, manifest and pixels tell.
+pub(crate) fn gather(findings: &mut Findings, _attached: &Attached, pixels: Option<&Pixels>) {
+    findings.signals.extend(
+        pixels
+            .into_iter()
+            .flat_map(|pixels| pixels.marks.iter().cloned()),
+    );
+    findings.signals.sort_by_key(|signal| signal.class);
 }
 
 /// What the manifest reader found.
@@ -102,25 +141,38 @@ impl Attached {
         self.reading.as_ref().and_then(Reading::manifest)
     }
 
+    /// What the manifest states of how the picture came to be; `None` unless it is what was signed.
+    pub fn stated(&self) -> Option<Says> {
+        let usable = matches!(
+            self.state,
+            ManifestState::Altered
+                | ManifestState::Expired
+                | ManifestState::Untrusted
+                | ManifestState::Local
+                | ManifestState::Trusted
+        );
+        self.report().filter(|_| usable).map(stated)
+    }
+
     /// What is shown; `None` when there is no manifest and no hint of one.
-    pub fn evidence(&self) -> Option<ManifestEvidence> {
+    pub fn evidence(&self, wording: &Wording) -> Option<ManifestEvidence> {
         match self.reading.as_ref()? {
-            Reading::Manifest(report) => Some(ManifestEvidence::new(report, self.state)),
+            Reading::Manifest(report) => Some(ManifestEvidence::new(report, self.state, wording)),
             Reading::Remote { url } => Some(ManifestEvidence::unreadable(
                 self.state,
-                format!("The file says that its manifest is kept at {url}; it was not fetched."),
+                wording.fill("manifest-note.remote", &[("url", url)]),
             )),
-            Reading::Unreadable { sentence, reason } => Some(ManifestEvidence::unreadable(
+            Reading::Unreadable { reason, .. } => Some(ManifestEvidence::unreadable(
                 self.state,
-                format!("{sentence} ({reason})"),
+                wording.fill("manifest-note.unreadable", &[("reason", reason)]),
             )),
             _ => None,
         }
     }
 
-    pub fn revocation_not_checked(&self) -> Option<&str> {
+    pub fn revocation_not_checked(&self, wording: &Wording) -> Option<String> {
         let revocation = &self.report()?.verdicts.revocation;
-        (revocation.state == Revocation::NotChecked).then_some(revocation.sentence.as_str())
+        (revocation.state == Revocation::NotChecked).then(|| told::revocation(revocation, wording))
     }
 }
 
@@ -130,9 +182,10 @@ pub(crate) fn manifest(
     limits: &Limits,
     anchors: &TrustAnchors,
     deadline: Duration,
+    wording: &Wording,
 ) -> Attached {
     if bytes.len() as u64 > limits.max_bytes {
-        return Attached::not_checked("the file is larger than allowed".to_owned());
+        return Attached::not_checked(wording.text("not-checked.too-large"));
     }
     let format = match sniff(bytes) {
         Ok(format) => format,
@@ -152,7 +205,7 @@ pub(crate) fn manifest(
         read(bytes, format.mime(), anchors, deadline)
     }));
     match read {
-        Err(_) => Attached::not_checked("the manifest reader gave up on it".to_owned()),
+        Err(_) => Attached::not_checked(wording.text("not-checked.reader-gave-up")),
         Ok(Err(error)) => Attached::not_checked(error.to_string()),
         Ok(Ok(reading)) => Attached {
             state: match &reading {
@@ -164,26 +217,5 @@ pub(crate) fn manifest(
             reading: Some(reading),
             not_checked: None,
         },
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_declared_source_type_is_found_in_both_forms() {
-        let uri = DigitalSourceType::TrainedAlgorithmicMedia.uri();
-        for packet in [
-            format!("<rdf:Description Iptc4xmpExt:DigitalSourceType=\"{uri}\"/>"),
-            format!("<Iptc4xmpExt:DigitalSourceType>{uri}</Iptc4xmpExt:DigitalSourceType>"),
-        ] {
-            let found = declared(packet.as_bytes()).unwrap();
-            assert_eq!(found.digital_source_type, "trainedAlgorithmicMedia");
-        }
-        let other =
-            b"<x DigitalSourceType='http://cv.iptc.org/newscodes/digitalsourcetype/whatever'/>";
-        assert_eq!(declared(other), None);
-        assert_eq!(declared(b"\xff\xfe no packet"), None);
     }
 }

@@ -8,6 +8,7 @@ use colophon_manifest::{
     FINGERPRINT_ALG, ManifestReport, SoftBinding, TrustAnchors, WATERMARK_ALG, read_detached,
 };
 use colophon_policy::Binding;
+use colophon_wording::Wording;
 
 use super::examine::Pixels;
 use crate::binding::nearest;
@@ -20,6 +21,7 @@ pub(crate) struct Source<'a> {
     pub ledger: &'a Ledger,
     pub anchors: &'a TrustAnchors,
     pub deadline: Duration,
+    pub wording: &'a Wording,
 }
 
 impl Source<'_> {
@@ -51,10 +53,10 @@ impl Source<'_> {
         let bindings: Vec<BindingAgreement> = report
             .soft_bindings
             .iter()
-            .map(|binding| agreement(binding, pixels, hit.comparison.binding))
+            .map(|binding| agreement(binding, pixels, hit.comparison.binding, self.wording))
             .collect();
         let agrees = !bindings.is_empty() && bindings.iter().all(|binding| binding.agrees);
-        let manifest = ManifestEvidence::new(report, manifest_state(report));
+        let manifest = ManifestEvidence::new(report, manifest_state(report), self.wording);
         Ok(Some(RecoveredManifest {
             agrees,
             bindings,
@@ -65,16 +67,21 @@ impl Source<'_> {
 
 /// A watermark agrees by its id; a fingerprint by its distance or, since a crop has another hash,
 /// by the picture's matching the sketch that was recorded with that fingerprint.
-fn agreement(binding: &SoftBinding, pixels: &Pixels, compared: Binding) -> BindingAgreement {
+fn agreement(
+    binding: &SoftBinding,
+    pixels: &Pixels,
+    compared: Binding,
+    wording: &Wording,
+) -> BindingAgreement {
     let (agrees, how) = match binding.alg.as_str() {
         WATERMARK_ALG => {
             let found = pixels.mark.detection.as_ref();
             let is_same =
                 found.is_some_and(|found| found.payload.0.to_be_bytes() == *binding.value);
             match (is_same, found.and_then(compared_ids)) {
-                (true, None) => (true, "the same id was read from the pixels"),
-                (true, Some(_)) => (true, "the faint mark in the pixels fits the same id"),
-                (false, _) => (false, "another id was read from the pixels"),
+                (true, None) => (true, "id-read"),
+                (true, Some(_)) => (true, "id-matched"),
+                (false, _) => (false, "id-other"),
             }
         }
         FINGERPRINT_ALG => {
@@ -84,24 +91,18 @@ fn agreement(binding: &SoftBinding, pixels: &Pixels, compared: Binding) -> Bindi
                 _ => false,
             };
             if near {
-                (true, "the perceptual hash is within matching distance")
+                (true, "hash-near")
             } else if compared == Binding::Same {
-                (
-                    true,
-                    "the hash differs, but the picture shows a part of what was recorded with it",
-                )
+                (true, "hash-part")
             } else {
-                (
-                    false,
-                    "neither the perceptual hash nor the recorded sketch confirms it",
-                )
+                (false, "hash-other")
             }
         }
-        _ => (false, "this kind of binding cannot be read here"),
+        _ => (false, "unknown-kind"),
     };
     BindingAgreement {
         alg: binding.alg.clone(),
         agrees,
-        how,
+        how: wording.text(&format!("binding.{how}")),
     }
 }
