@@ -231,15 +231,6 @@ impl Verifier {
         self.report(bytes, name, &read, start)
     }
 
-    /// What is told of the manifest in the file; what its assertions tell of persons in full reports only.
-    fn manifest(&self, attached: &Attached) -> Option<ManifestEvidence> {
-        let told = attached.evidence(self.wording)?;
-        Some(match attached.report() {
-            Some(report) if self.full => told.with_personal(report),
-            _ => told,
-        })
-    }
-
     fn mark_reader(&self) -> Option<MarkReader<'_>> {
         let detector = self.detector.as_ref().ok()?;
         Some(MarkReader {
@@ -436,6 +427,7 @@ impl Verifier {
                     anchors: &self.anchors,
                     deadline: self.deadline,
                     wording: self.wording,
+                    full: self.full,
                 };
                 source
                     .recover(bytes, pixels, attached.report(), hit)
@@ -447,7 +439,7 @@ impl Verifier {
             _ => None,
         };
         Evidence {
-            manifest: self.manifest(attached),
+            manifest: attached.evidence(self.wording, self.full),
             watermark: None,
             faint_mark: pixels.and_then(|pixels| pixels.mark.faint),
             ledger: answer
