@@ -10,14 +10,15 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Crates that compute and do nothing else.
-const PURE: [&str; 3] = [
+const PURE: [&str; 4] = [
     "colophon-watermark",
     "colophon-fingerprint",
+    "colophon-signals",
     "colophon-tlog",
 ];
 
 /// A foreign crate and the only one of ours that may depend on it.
-const OWNERS: [(&str, &str); 8] = [
+const OWNERS: [(&str, &str); 12] = [
     ("c2pa", "colophon-manifest"),
     ("ureq", "colophon-gateway"),
     ("rustls", "colophon-gateway"),
@@ -26,10 +27,14 @@ const OWNERS: [(&str, &str); 8] = [
     ("candle-core", "colophon-diffusion"),
     ("axum", "colophon-server"),
     ("clap", "colophon"),
+    ("landlock", "colophon-sandbox"),
+    ("seccompiler", "colophon-sandbox"),
+    ("parquet", "colophon-batch"),
+    ("csv", "colophon-batch"),
 ];
 
 /// Which of ours each of ours may depend on.
-const ARROWS: [(&str, &[&str]); 13] = [
+const ARROWS: [(&str, &[&str]); 18] = [
     ("colophon-imaging", &[]),
     ("colophon-watermark", &[]),
     ("colophon-fingerprint", &[]),
@@ -38,7 +43,10 @@ const ARROWS: [(&str, &[&str]); 13] = [
     ("colophon-tlog", &[]),
     ("colophon-keys", &[]),
     ("colophon-manifest", &[]),
-    ("colophon-policy", &[]),
+    ("colophon-wording", &[]),
+    ("colophon-signals", &[]),
+    ("colophon-sandbox", &[]),
+    ("colophon-policy", &["colophon-wording"]),
     ("colophon-ledger", &["colophon-tlog"]),
     (
         "colophon-provenance",
@@ -50,7 +58,17 @@ const ARROWS: [(&str, &[&str]); 13] = [
             "colophon-manifest",
             "colophon-ledger",
             "colophon-policy",
+            "colophon-signals",
+            "colophon-wording",
         ],
+    ),
+    (
+        "colophon-rendering",
+        &["colophon-provenance", "colophon-wording"],
+    ),
+    (
+        "colophon-batch",
+        &["colophon-provenance", "colophon-fingerprint"],
     ),
     ("colophon", &["*"]),
     ("xtask", &["*"]),

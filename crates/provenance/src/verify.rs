@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use colophon_fingerprint::MATCH_DISTANCE;
-use colophon_imaging::{Fault, ImagingError, Limits};
+use colophon_imaging::Limits;
 use colophon_keys::{KeyStore, KeysError, Passphrase};
 use colophon_ledger::Ledger;
 use colophon_manifest::{TrustAnchors, VALIDATOR};
@@ -88,7 +88,7 @@ pub struct Examination {
 
 /// What the readers of one file found.
 struct Read {
-    pixels: Result<Pixels, ImagingError>,
+    pixels: Result<Pixels, ReportError>,
     attached: Attached,
     findings: Findings,
 }
@@ -177,15 +177,21 @@ impl Verifier {
         &self.limits
     }
 
-    /// A report on a file that could not even be read, such as a folder.
-    pub fn unreadable(&self, error: ImagingError, name: &str) -> Report {
-        let why = self.wording.text("not-checked.unreadable-file");
+    /// A report on a file that could not be checked at all, such as a folder, or one whose check was ended.
+    /// `bytes` as far as they could be read; they are not looked into beyond their format.
+    pub fn unchecked(&self, bytes: &[u8], error: ReportError, name: &str) -> Report {
+        let key = if bytes.is_empty() {
+            "unreadable-file"
+        } else {
+            "check-ended"
+        };
+        let why = self.wording.text(&format!("not-checked.{key}"));
         let read = Read {
             pixels: Err(error),
             attached: Attached::not_checked(why),
             findings: Findings::default(),
         };
-        self.report(&[], name, &read, Instant::now()).report
+        self.report(bytes, name, &read, Instant::now()).report
     }
 
     /// Checks one picture. Whatever is wrong with the file becomes part of the report.
@@ -206,12 +212,12 @@ impl Verifier {
                     self.deadline,
                     self.wording,
                 );
-                (manifest, examine::metadata(bytes, &self.limits))
+                (manifest, examine::metadata(bytes))
             },
         );
         examine::gather(&mut findings, &attached, pixels.as_ref().ok());
         let read = Read {
-            pixels,
+            pixels: pixels.map_err(|error| ReportError::from(&error)),
             attached,
             findings,
         };
@@ -252,10 +258,7 @@ impl Verifier {
             colophon_report: Report::VERSION,
             file: name.to_owned(),
             outcome: Outcome::from(verdict.finding),
-            error: read.pixels.as_ref().err().map(|error| ReportError {
-                kind: fault_name(error.fault()).to_owned(),
-                message: error.to_string(),
-            }),
+            error: read.pixels.as_ref().err().cloned(),
             container: Container {
                 format: colophon_imaging::sniff(bytes)
                     .ok()
@@ -618,16 +621,6 @@ fn values(
         ),
         ("tool", named.and_then(traces::tool_text)),
     ]
-}
-
-fn fault_name(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Picture => "picture",
-        Fault::Limit => "limit",
-        Fault::Unsupported => "unsupported",
-        Fault::Request => "request",
-        Fault::System => "system",
-    }
 }
 
 /// Distances above it are no likeness; the report's documentation states the number.

@@ -5,8 +5,8 @@ use std::thread;
 use colophon_imaging::{Channels, Picture, Samples};
 use colophon_policy::ManifestState;
 use colophon_provenance::{
-    Destination, EmbedOptions, IssueOptions, Issuer, LEAST_PSNR, MarkSource, Outcome,
-    ProvenanceError, StampRequest,
+    Class, Destination, EmbedOptions, IssueOptions, Issuer, LEAST_PSNR, MarkSource, Outcome,
+    ProvenanceError, Says, Source, StampRequest,
 };
 
 use crate::support::{
@@ -38,8 +38,16 @@ fn every_output_format_reads_back_as_issued_and_unchanged() {
         assert_eq!(manifest.id.as_ref(), Some(&issued.manifest_id));
         assert_eq!(manifest.source_types, ["trainedAlgorithmicMedia"]);
         assert!(report.evidence.recovered_manifest.is_none());
-        let declared = report.evidence.declared.unwrap();
-        assert_eq!(declared.digital_source_type, "trainedAlgorithmicMedia");
+        let declared = report
+            .evidence
+            .signals
+            .iter()
+            .find(|signal| signal.source == Source::Iptc)
+            .unwrap();
+        assert_eq!(
+            (declared.class, declared.says),
+            (Class::Declared, Says::Generated)
+        );
         assert!(issued.psnr_mark.unwrap() >= LEAST_PSNR);
         assert!(
             issued.psnr_file.unwrap() >= LEAST_PSNR,

@@ -3,7 +3,8 @@
 use colophon_imaging::ImagingError;
 use colophon_policy::ManifestState;
 use colophon_provenance::{
-    Home, InitOptions, Issuer, Outcome, Passphrase, ProvenanceError, Verifier, VerifierOptions,
+    Home, InitOptions, Issuer, Outcome, Passphrase, ProvenanceError, Report, ReportError, Verifier,
+    VerifierOptions,
 };
 
 use crate::support::{NOW, Place, rule, scene, was_not_checked};
@@ -43,10 +44,15 @@ fn without_a_home_the_manifest_is_checked_and_the_rest_named() {
         .unwrap()
         .verify(&bytes, "a.png");
     assert_eq!(
-        report.evidence.manifest.unwrap().state,
+        report.evidence.manifest.as_ref().unwrap().state,
         ManifestState::Trusted
     );
-    assert_eq!(report.tool.trust_lists, ["a friend"]);
+    assert_eq!(list_names(&report), ["a friend"]);
+}
+
+fn list_names(report: &Report) -> Vec<&str> {
+    let lists = &report.tool.trust_lists;
+    lists.iter().map(|list| list.name.as_str()).collect()
 }
 
 #[test]
@@ -66,7 +72,9 @@ fn what_is_no_picture_is_reported_not_failed() {
         assert!(was_not_checked(&report, "watermark"));
     }
     let folder = ImagingError::IsFolder("x".into());
-    let report = place.verifier().unreadable(&folder, "x");
+    let report = place
+        .verifier()
+        .unchecked(&[], ReportError::from(&folder), "x");
     assert_eq!(report.outcome, Outcome::CouldNotCheck);
     assert!(report.error.unwrap().message.contains("is a folder"));
 }
@@ -144,6 +152,6 @@ fn a_trust_list_of_the_settings_is_asked() {
     let root = keys.root_certificate_pem().unwrap();
     std::fs::write(ours.home.root.join("friends.pem"), root).unwrap();
     let report = ours.verify(&bytes);
-    assert_eq!(rule(&report), "signed-listed");
-    assert_eq!(report.tool.trust_lists, ["local", "friends"]);
+    assert_eq!(rule(&report), "signed-listed-generated");
+    assert_eq!(list_names(&report), ["local", "friends"]);
 }

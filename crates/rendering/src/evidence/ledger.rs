@@ -24,7 +24,10 @@ pub(super) fn record(it: &LedgerEvidence, words: Words<'_>) -> Vec<Item> {
         .collect();
     let found = words.fill(
         "ledger.record",
-        &[("record", &number(it.record)), ("ways", &words.listed(&ways))],
+        &[
+            ("record", &number(it.record)),
+            ("ways", &words.listed(&ways)),
+        ],
     );
     let mut items = vec![Item::new(Mark::Good, found), Item::plain(issued(it, words))];
     if !it.marked {

@@ -3,7 +3,9 @@
 use colophon_manifest::{
     Identity, IngredientState, Integrity, Revocation, Signature, Time, Trust, Verdict, Verdicts,
 };
-use colophon_provenance::{IngredientEvidence, ManifestEvidence, RecoveredManifest, SignerEvidence};
+use colophon_provenance::{
+    IngredientEvidence, ManifestEvidence, RecoveredManifest, SignerEvidence,
+};
 
 use super::{agent, generation, licenses, outsiders, source_type, weights};
 use crate::document::{Code, Item, Mark};
@@ -12,7 +14,11 @@ use crate::phrase::{Phrase, Words, spaced};
 /// The manifest in the file.
 pub(super) fn attached(it: &ManifestEvidence, words: Words<'_>) -> Vec<Item> {
     let verdicts = it.verdicts.as_ref();
-    whole(it, verdicts.map_or_else(Vec::new, |it| verdict_items(it, words)), words)
+    whole(
+        it,
+        verdicts.map_or_else(Vec::new, |it| verdict_items(it, words)),
+        words,
+    )
 }
 
 /// A manifest from the ledger, and whether its bindings agree with the picture.
@@ -32,7 +38,11 @@ pub(super) fn recovered(it: &RecoveredManifest, words: Words<'_>) -> Vec<Item> {
             ],
         );
         Item {
-            mark: if binding.agrees { Mark::Good } else { Mark::Alert },
+            mark: if binding.agrees {
+                Mark::Good
+            } else {
+                Mark::Alert
+            },
             ..Item::fine(text)
         }
     }));
@@ -224,15 +234,18 @@ fn ingredient(it: &IngredientEvidence, words: Words<'_>) -> Item {
         ],
     );
     let mut item = Item::new(mark, text);
-    item.inside.extend(it.manifest_id.as_ref().map(|id| {
-        Item::fine(words.fill("manifest.id", &[("id", &Phrase::outside(id))]))
-    }));
+    item.inside.extend(
+        it.manifest_id
+            .as_ref()
+            .map(|id| Item::fine(words.fill("manifest.id", &[("id", &Phrase::outside(id))]))),
+    );
     item
 }
 
 /// Ids, hashes and versions.
 fn details(it: &ManifestEvidence, words: Words<'_>) -> Vec<Item> {
-    let fine = |key: &str, name: &str, value: &Phrase| Item::fine(words.fill(key, &[(name, value)]));
+    let fine =
+        |key: &str, name: &str, value: &Phrase| Item::fine(words.fill(key, &[(name, value)]));
     let mut items = Vec::new();
     if !it.actions.is_empty() {
         let list = words.joined(&outsiders(&it.actions));

@@ -93,7 +93,12 @@ fn answer(sheet: &mut Sheet, document: &Document<'_>) {
     let recommended = words.text("recommended");
     sheet.paragraph(
         STRONG,
-        &format!("{}: {}. {}", recommended.text(), action.text(), sentence.text()),
+        &format!(
+            "{}: {}. {}",
+            recommended.text(),
+            action.text(),
+            sentence.text()
+        ),
     );
     for contradiction in &document.contradictions {
         sheet.bullet(ALERT, &contradiction.text());
@@ -138,7 +143,12 @@ fn collect(lines: &mut Vec<Line>, item: &Item, depth: usize, verbose: bool, word
     for field in item.fields.iter().take(shown) {
         line(depth + 1, Mark::Plain, told(field, verbose, words));
     }
-    if let Some(more) = item.fields.len().checked_sub(shown).filter(|&more| more > 0) {
+    if let Some(more) = item
+        .fields
+        .len()
+        .checked_sub(shown)
+        .filter(|&more| more > 0)
+    {
         let text = words.fill("in-verbose", &[("count", &number(more))]).text();
         line(depth + 1, Mark::Plain, text);
     }
@@ -198,7 +208,10 @@ fn about_check(sheet: &mut Sheet, document: &Document<'_>, verbose: bool) {
             "rule",
             &[
                 ("rule", &Phrase::outside(&report.verdict.rule)),
-                ("reasons", &Phrase::outside(&report.verdict.reasons.join(", "))),
+                (
+                    "reasons",
+                    &Phrase::outside(&report.verdict.reasons.join(", ")),
+                ),
             ],
         ));
         let hash = report.container.sha256.iter();
