@@ -10,8 +10,9 @@ use colophon_policy::{Action, Binding, Finding};
 use serde::{Deserialize, Serialize};
 
 pub use manifest::{
-    AgentEvidence, BindingAgreement, GenerationEvidence, IngredientEvidence, ManifestEvidence,
-    RecoveredManifest, SignerEvidence, WeightsEvidence,
+    AgentEvidence, BindingAgreement, CodeEvidence, GenerationEvidence, IngredientEvidence,
+    ManifestEvidence, NodeEvidence, RecoveredManifest, ReferenceEvidence, RevokedEvidence,
+    SignerEvidence, ValueEvidence, VerdictEvidence, VerdictsEvidence, WeightsEvidence,
 };
 pub use signals::{
     Contradiction, FieldEvidence, SignalEvidence, TimelineEntry, TimelineGrade,

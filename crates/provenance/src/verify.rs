@@ -32,6 +32,7 @@ use crate::report::{
     Container, Evidence, FingerprintEvidence, LedgerEvidence, Matched, Nearest, NotChecked,
     Outcome, Report, ReportError, ReportVerdict, Tool, TrustListEvidence, WatermarkEvidence,
 };
+use crate::trust::{Lists, Revocations};
 use crate::{Home, ProvenanceError, hex};
 use examine::{Attached, Pixels};
 use mark::{LedgerIds, MarkReader};
@@ -135,6 +136,11 @@ impl Verifier {
                 Err(error) => detector = Err(error.to_string()),
             }
         }
+        let lists = Lists::load(home)?;
+        anchors = lists
+            .add_to(anchors)?
+            .with_revoked(Revocations::load(home)?.all().to_vec());
+        trust_lists.extend(lists.evidence());
         if let Some(home) = home {
             anchors = config.add_anchors(home, anchors)?;
             trust_lists.extend(
@@ -486,8 +492,8 @@ impl Verifier {
         if let Some(why) = &attached.not_checked {
             push("manifest", why);
         }
-        if let Some(why) = attached.revocation_not_checked() {
-            push("revocation", why);
+        if let Some(why) = attached.revocation_not_checked(self.wording) {
+            push("revocation", &why);
         }
         match (pixels, &self.detector) {
             (Err(_), _) => push("watermark", &text("watermark-undecoded")),

@@ -21,7 +21,7 @@ use crate::{Class, Field, Says, Signal, Source, UnreadableMark};
 pub(crate) use iptc::says_of;
 pub(crate) use tokens::program;
 
-/// Where Google answers whether a picture carries `SynthID`.
+/// Where Google answers whether a picture carries SynthID.
 pub(crate) const GOOGLE_CHECK: &str = "https://gemini.google.com/";
 /// Where Meta answers whether a picture is its own.
 pub(crate) const META_CHECK: &str = "https://www.meta.ai/identification";
@@ -177,7 +177,8 @@ pub(crate) fn merged(signals: Vec<Signal>) -> Vec<Signal> {
             each.source == signal.source
                 && each.class == signal.class
                 && each.says == signal.says
-                && fits(&each.tool, &signal.tool)
+                // Others are told apart by their names alone.
+                && (signal.source != Source::Other || fits(&each.tool, &signal.tool))
         };
         let Some(known) = all.iter_mut().find(same) else {
             all.push(signal);

@@ -182,7 +182,7 @@ impl<'b> Tiff<'b, '_> {
             GPS_IFD => {
                 found.gps = self
                     .number(value)
-                    .is_some_and(|at| self.u16(at as usize).unwrap_or(0) > 1)
+                    .is_some_and(|at| self.u16(at as usize).unwrap_or(0) > 1);
             }
             XMP => xmp::read(value.bytes, container, out),
             IIM => iim::read(value.bytes, container, out),

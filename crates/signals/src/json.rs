@@ -5,7 +5,7 @@ use serde_json::Value;
 use crate::Limits;
 
 /// The JSON object that `text` is; `None` when it is none, or one beyond the limits. Python's `NaN` and
-/// `Infinity`, which `ComfyUI` writes, are read as null.
+/// `Infinity`, which ComfyUI writes, are read as null.
 pub(crate) fn object(text: &str, limits: &Limits) -> Option<Value> {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
     if text.len() > limits.json_bytes || !text.starts_with('{') || !within(text, limits) {
@@ -84,24 +84,17 @@ fn without_nan(text: &str) -> Option<String> {
         let word = ["NaN", "-Infinity", "Infinity"]
             .into_iter()
             .find(|word| rest.starts_with(word));
-        let skipped = match (word, in_text) {
-            (Some(word), false) => {
-                out.push_str("null");
-                word.len()
-            }
-            _ => {
-                let escaped = in_text && rest.starts_with('\\');
-                in_text ^= rest.starts_with('"');
-                let kept = rest
-                    .chars()
-                    .take(if escaped { 2 } else { 1 })
-                    .map(char::len_utf8)
-                    .sum();
-                out.push_str(&rest[..kept]);
-                kept
-            }
-        };
-        rest = &rest[skipped..];
+        if let Some(word) = word.filter(|_| !in_text) {
+            out.push_str("null");
+            rest = &rest[word.len()..];
+            continue;
+        }
+        let escaped = in_text && rest.starts_with('\\');
+        in_text ^= rest.starts_with('"');
+        let characters = rest.chars().take(if escaped { 2 } else { 1 });
+        let kept = characters.map(char::len_utf8).sum();
+        out.push_str(&rest[..kept]);
+        rest = &rest[kept..];
     }
     out.push_str(rest);
     Some(out)

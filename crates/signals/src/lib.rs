@@ -5,6 +5,7 @@
 
 mod bytes;
 mod container;
+mod credentials;
 mod date;
 mod dialect;
 mod entry;
@@ -17,6 +18,7 @@ pub mod pixels;
 mod signal;
 mod xmp;
 
+pub use credentials::{ActionFacts, Agent, CredentialFacts, read_credentials};
 pub use limits::Limits;
 pub use metadata::read_metadata;
 pub use signal::{Class, Dated, Field, Findings, Problem, Says, Signal, Source, UnreadableMark};

@@ -175,10 +175,10 @@ impl Walk<'_> {
         }
         let space = self.space(prefix);
         if space == RDF {
-            if matches!(local, "resource" | "value") {
-                if let Some(frame) = self.frames.last_mut() {
-                    value.clone_into(&mut frame.text);
-                }
+            if matches!(local, "resource" | "value")
+                && let Some(frame) = self.frames.last_mut()
+            {
+                value.clone_into(&mut frame.text);
             }
             return;
         }

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
-use colophon_signals::{Limits, Says, read_metadata};
+use colophon_signals::{Findings, Limits, Says, read_metadata};
 
 fn files(folder: &Path, found: &mut Vec<PathBuf>) {
     let mut entries: Vec<PathBuf> = std::fs::read_dir(folder)
@@ -39,9 +39,14 @@ fn what_a_folder_holds() {
     let (mut bytes, mut seconds, mut worst, mut claims) = (0_usize, 0.0, (0.0, PathBuf::new()), 0);
     for path in &paths {
         let content = std::fs::read(path).unwrap();
-        let start = Instant::now();
-        let findings = read_metadata(&content, &limits);
-        let took = start.elapsed().as_secs_f64();
+        // The best of three: other work on the machine is not the reader's.
+        let mut took = f64::MAX;
+        let mut findings = Findings::default();
+        for _ in 0..3 {
+            let start = Instant::now();
+            findings = read_metadata(&content, &limits);
+            took = took.min(start.elapsed().as_secs_f64());
+        }
         bytes += content.len();
         seconds += took;
         if took > worst.0 {

@@ -84,7 +84,10 @@ pub fn metadata() -> Metadata {
         png_chunks: vec![
             chunk(b"gAMA", &45_455u32.to_be_bytes()),
             chunk(b"tEXt", b"parameters\0a fox\nSteps: 20, Seed: 1"),
-            chunk(b"iTXt", b"prompt\0\0\0en\0\0{\"1\": {\"class_type\": \"KSampler\"}}"),
+            chunk(
+                b"iTXt",
+                b"prompt\0\0\0en\0\0{\"1\": {\"class_type\": \"KSampler\"}}",
+            ),
         ],
     }
 }
@@ -126,7 +129,8 @@ fn gif() -> Vec<u8> {
 }
 
 fn bmp() -> Vec<u8> {
-    let mut file = b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x02\0\0\0\x02\0\0\0\x01\0\x18\0".to_vec();
+    let mut file =
+        b"BM\x46\0\0\0\0\0\0\0\x36\0\0\0\x28\0\0\0\x02\0\0\0\x02\0\0\0\x01\0\x18\0".to_vec();
     file.extend([0; 4]);
     file.extend(b"\x10\0\0\0\x13\x0b\0\0\x13\x0b\0\0\0\0\0\0\0\0\0\0");
     file.extend(b"\x01\x02\x03\x04\x05\x06\0\0\x07\x08\x09\x0a\x0b\x0c\0\0");

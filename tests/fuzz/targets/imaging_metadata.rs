@@ -17,7 +17,12 @@ fn seeds() -> Vec<Vec<u8>> {
         tagged(5, &metadata.icc.unwrap_or_default()),
     ];
     seeds.extend((1..=8).map(|turn| tagged(1, &pictures::exif(turn))));
-    seeds.extend(metadata.png_chunks.iter().map(|chunk| tagged(3, &chunk.data)));
+    seeds.extend(
+        metadata
+            .png_chunks
+            .iter()
+            .map(|chunk| tagged(3, &chunk.data)),
+    );
     seeds
 }
 

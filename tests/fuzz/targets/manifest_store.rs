@@ -10,7 +10,8 @@ use libfuzzer_sys::fuzz_target;
 mod signed;
 
 /// A gray PNG of one pixel.
-const ASSET: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0\x3a\x7e\x9b\x55\
+const ASSET: &[u8] =
+    b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR\0\0\0\x01\0\0\0\x01\x08\0\0\0\0\x3a\x7e\x9b\x55\
 \0\0\0\x0aIDATx\x9ch`\0\0\0\x82\0\x81\x77\xcd\x72\xb6\0\0\0\0IEND\xae\x42\x60\x82";
 
 fn seeds() -> Vec<Vec<u8>> {

@@ -3,8 +3,8 @@
 
 use colophon_fuzz::write_seeds;
 use colophon_tlog::{
-    Checkpoint, Ed25519Signer, Hash, LeafIndex, Note, NoteSigner as _, Tile, TlogProof, TreeSize, VerifierKey,
-    decode_bundle, encode_bundle_entry, verify_consistency, verify_inclusion,
+    Checkpoint, Ed25519Signer, Hash, LeafIndex, Note, NoteSigner as _, Tile, TlogProof, TreeSize,
+    VerifierKey, decode_bundle, encode_bundle_entry, verify_consistency, verify_inclusion,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -33,7 +33,10 @@ fn seeds() -> Vec<Vec<u8>> {
         text(2, &proof),
         text(3, "tile/0/x001/x234/067.p/8"),
         text(3, "tile/entries/003"),
-        text(4, "log.example/fuzz+0123abcd+AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAh"),
+        text(
+            4,
+            "log.example/fuzz+0123abcd+AQIDBAUGBwgJCgsMDQ4PEBESExQVFhcYGRobHB0eHyAh",
+        ),
         bundle,
         [&[6, 0, 0, 3, 1][..], &[1; 64]].concat(),
         [&[7, 3, 4][..], &[1; 96]].concat(),
@@ -83,14 +86,21 @@ fn note(bytes: &[u8]) {
 }
 
 fn hashes(bytes: &[u8]) -> Vec<Hash> {
-    bytes.chunks_exact(32).take(70).map(|chunk| Hash(chunk.try_into().expect("32 bytes"))).collect()
+    bytes
+        .chunks_exact(32)
+        .take(70)
+        .map(|chunk| Hash(chunk.try_into().expect("32 bytes")))
+        .collect()
 }
 
 fn proofs(bytes: &[u8]) {
     let Some((numbers, rest)) = bytes.split_first_chunk::<4>() else {
         return;
     };
-    let (index, size) = (u64::from(numbers[0]) << (numbers[1] % 64), u64::from(numbers[2]) << (numbers[3] % 64));
+    let (index, size) = (
+        u64::from(numbers[0]) << (numbers[1] % 64),
+        u64::from(numbers[2]) << (numbers[3] % 64),
+    );
     let path = hashes(rest);
     let leaf = Hash([0; 32]);
     let _ = verify_inclusion(&path, LeafIndex(index), TreeSize(size), leaf, Hash([1; 32]));

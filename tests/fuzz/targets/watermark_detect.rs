@@ -23,10 +23,17 @@ fn seeds() -> Vec<Vec<u8>> {
         sides.into_iter().chain(pixels).collect::<Vec<u8>>()
     };
     let embedder = Embedder::new(&WatermarkKey::new(KEY));
-    let marked = embedder.mark(&plain, Payload(77), &EmbedOptions::strong()).map(|mark| {
-        let sum: Vec<f32> = plain.data().iter().zip(mark.delta.data()).map(|(a, b)| a + b).collect();
-        bytes(&sum)
-    });
+    let marked = embedder
+        .mark(&plain, Payload(77), &EmbedOptions::strong())
+        .map(|mark| {
+            let sum: Vec<f32> = plain
+                .data()
+                .iter()
+                .zip(mark.delta.data())
+                .map(|(a, b)| a + b)
+                .collect();
+            bytes(&sum)
+        });
     let mut seeds = vec![bytes(plain.data()), vec![80, 70, 0, 255, 3], vec![1, 1, 9]];
     seeds.extend(marked);
     seeds

@@ -12,6 +12,7 @@ mod models;
 mod pictures;
 mod record;
 mod stamp;
+mod trust;
 mod verify;
 mod watermark;
 pub mod worker;
@@ -67,6 +68,7 @@ pub fn run(cli: &Cli, printer: &Printer, interrupt: &Interrupt) -> Result<Exit, 
         Command::VerifyWorker(options) => worker::run(cli, options),
         Command::Watermark(command) => watermark::run(&context, command),
         Command::Keys(command) => keys::run(&context, command),
+        Command::Trust(command) => trust::run(&context, command),
         Command::Ledger(command) => ledger::run(&context, command),
         Command::Config(command) => config::run(&context, command),
         Command::Completions { shell } => about::completions(&context, *shell),

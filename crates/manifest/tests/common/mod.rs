@@ -1,6 +1,8 @@
 //! Pictures, keys and specifications for the tests, all made in code.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod chain;
+
 use std::io::Cursor;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 

@@ -17,6 +17,7 @@ use super::contradictions::stated;
 use super::mark::{Mark, MarkReader};
 use crate::facts::manifest_state;
 use crate::report::ManifestEvidence;
+use crate::told;
 
 /// What the pixels show.
 pub(crate) struct Pixels {
@@ -156,7 +157,7 @@ impl Attached {
     /// What is shown; `None` when there is no manifest and no hint of one.
     pub fn evidence(&self, wording: &Wording) -> Option<ManifestEvidence> {
         match self.reading.as_ref()? {
-            Reading::Manifest(report) => Some(ManifestEvidence::new(report, self.state)),
+            Reading::Manifest(report) => Some(ManifestEvidence::new(report, self.state, wording)),
             Reading::Remote { url } => Some(ManifestEvidence::unreadable(
                 self.state,
                 wording.fill("manifest-note.remote", &[("url", url)]),
@@ -169,9 +170,9 @@ impl Attached {
         }
     }
 
-    pub fn revocation_not_checked(&self) -> Option<&str> {
+    pub fn revocation_not_checked(&self, wording: &Wording) -> Option<String> {
         let revocation = &self.report()?.verdicts.revocation;
-        (revocation.state == Revocation::NotChecked).then_some(revocation.sentence.as_str())
+        (revocation.state == Revocation::NotChecked).then(|| told::revocation(revocation, wording))
     }
 }
 

@@ -56,7 +56,7 @@ impl Source<'_> {
             .map(|binding| agreement(binding, pixels, hit.comparison.binding, self.wording))
             .collect();
         let agrees = !bindings.is_empty() && bindings.iter().all(|binding| binding.agrees);
-        let manifest = ManifestEvidence::new(report, manifest_state(report));
+        let manifest = ManifestEvidence::new(report, manifest_state(report), self.wording);
         Ok(Some(RecoveredManifest {
             agrees,
             bindings,

@@ -33,9 +33,9 @@ fn main() -> ExitCode {
             if result.is_ok() { "ok" } else { "FAILED" }
         );
         if result.is_ok() {
-            passed += 1
+            passed += 1;
         } else {
-            failed += 1
+            failed += 1;
         }
     }
     let word = if failed == 0 { "ok" } else { "FAILED" };

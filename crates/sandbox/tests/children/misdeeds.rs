@@ -9,12 +9,9 @@ use std::time::{Duration, Instant};
 
 use colophon_sandbox::{Caps, Reply, Request, Rules, confine, serve};
 
-/// A readable folder, if `mode` names one after a colon.
+/// `mode` is `plain`, `reading:FOLDER`, or says how the child fails to come up.
 pub fn child(mode: &str) -> ExitCode {
     match mode {
-        "mute" => loop {
-            std::thread::park();
-        },
         "garbage" => {
             println!("Hello, I am a program that knows nothing of pools.");
             return ExitCode::SUCCESS;
@@ -33,10 +30,7 @@ pub fn child(mode: &str) -> ExitCode {
         cpu: Duration::from_secs(1),
         ..Rules::default()
     };
-    let mut confinement = confine(&rules);
-    if mode == "boasting" {
-        confinement.landlock = false;
-    }
+    let confinement = confine(&rules);
     let mut count = 0u32;
     let served = serve(&confinement, &caps(), |request| {
         count += 1;
@@ -65,14 +59,14 @@ fn act(request: Request<'_>, count: u32) -> Reply {
         "abort" => std::process::abort(),
         "exit" => std::process::exit(7),
         "panic" => panic!("a \u{1b}[31mred\u{202e} surprise"),
-        "stack" => told(&deeper(request.body, 1).to_string()),
+        "stack" => told(&deeper(1).to_string()),
         "memory" => {
             let hoard: Vec<Vec<u8>> = (0..4096).map(|i| vec![i as u8; 1 << 20]).collect();
             told(&hoard.len().to_string())
         }
-        "loop" => spin(Duration::from_secs(3600)),
+        "loop" => spin(Duration::from_hours(1)),
         "sleep" => {
-            std::thread::sleep(Duration::from_secs(3600));
+            std::thread::sleep(Duration::from_hours(1));
             told("rested")
         }
         "spin" => spin(Duration::from_millis(argument.parse().unwrap())),
@@ -157,7 +151,7 @@ fn spin(time: Duration) -> Reply {
 }
 
 #[expect(unconditional_recursion, reason = "that is the misdeed")]
-fn deeper(bytes: &[u8], depth: u64) -> u64 {
+fn deeper(depth: u64) -> u64 {
     let own = std::hint::black_box([depth; 64]);
-    own[(depth % 64) as usize] + deeper(bytes, depth + 1)
+    own[(depth % 64) as usize] + deeper(depth + 1)
 }

@@ -50,6 +50,10 @@ pub const TESTS: &[Test] = &[
         no_child_outlives_a_killed_parent,
     ),
     (
+        "an_interrupt_at_the_terminal_is_the_parents",
+        an_interrupt_is_the_parents,
+    ),
+    (
         "the_environment_stays_outside",
         the_environment_stays_outside,
     ),
@@ -400,11 +404,20 @@ fn no_child_outlives_a_killed_parent() {
     let start = Instant::now();
     while orphans.iter().any(|orphan| is_running(*orphan)) {
         assert!(
-            start.elapsed() < Duration::from_millis(900),
-            "they end at once"
+            start.elapsed() < Duration::from_secs(10),
+            "they end with it"
         );
         std::thread::sleep(Duration::from_millis(10));
     }
+}
+
+/// A terminal sends its signals to the group in the foreground.
+fn an_interrupt_is_the_parents() {
+    use nix::unistd::{Pid, getpgid};
+    let pool = pool("plain", 1);
+    count(&pool);
+    let child = Pid::from_raw(children_of(std::process::id())[0]);
+    assert_ne!(getpgid(Some(child)).unwrap(), getpgid(None).unwrap());
 }
 
 fn the_environment_stays_outside() {

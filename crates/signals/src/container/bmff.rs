@@ -43,9 +43,8 @@ pub(super) fn read(bytes: &[u8], out: &mut Collected<'_>) -> usize {
         let content = bytes.get(start..end).unwrap_or_default();
         match kind {
             b"meta" => items(bytes, content, container, out),
-            b"moov" => inside(content, container, 1, out),
+            b"moov" | b"udta" => inside(content, container, 1, out),
             b"uuid" => uuid(content, container, out),
-            b"udta" => inside(content, container, 1, out),
             b"Exif" if container == "JPEG XL" => item_exif(content, container, out),
             b"xml " if container == "JPEG XL" => xmp::read(content, container, out),
             b"brob" if container == "JPEG XL" => out.problem(container, "compressed-unread"),

@@ -93,7 +93,7 @@ fn segment<'b>(marker: u8, data: &'b [u8], parts: &mut Vec<Part<'b>>, out: &mut 
             }
         }
         0xed if data.starts_with(PHOTOSHOP) => {
-            iim::read_resources(&data[PHOTOSHOP.len()..], "JPEG", out)
+            iim::read_resources(&data[PHOTOSHOP.len()..], "JPEG", out);
         }
         0xfe => {
             if let Some(data) = out.admit("JPEG comment", data) {

@@ -115,7 +115,7 @@ fn text_chunk(kind: &str, keyword: &str, value: &[u8], out: &mut Collected<'_>) 
     }
 }
 
-/// `ImageMagick`'s profiles: name, number of bytes, and the bytes in hex, on lines.
+/// ImageMagick's profiles: name, number of bytes, and the bytes in hex, on lines.
 fn raw_profile(profile: &str, value: &[u8], out: &mut Collected<'_>) {
     let container = "PNG raw profile";
     let Some(value) = out.admit(container, value) else {

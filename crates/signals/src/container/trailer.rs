@@ -74,10 +74,10 @@ pub(super) fn samsung(block: &[u8], out: &mut Collected<'_>) {
         let value = &data[8 + name_length..];
         let place = format!("Samsung trailer `{name}`");
         // Only what is JSON says anything here; the rest are pictures and sounds.
-        if value.first() == Some(&b'{') {
-            if let Some(value) = out.admit(&place, value) {
-                out.entry(Origin::Trailer, &name, text(value), place);
-            }
+        if value.first() == Some(&b'{')
+            && let Some(value) = out.admit(&place, value)
+        {
+            out.entry(Origin::Trailer, &name, text(value), place);
         }
     }
 }

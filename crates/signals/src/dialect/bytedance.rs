@@ -54,7 +54,7 @@ impl Facts {
             match name.as_str() {
                 "product" => self.product = json::plain(member).to_ascii_lowercase(),
                 "exportType" | "export_type" => {
-                    self.export_type = json::plain(member).to_ascii_lowercase()
+                    self.export_type = json::plain(member).to_ascii_lowercase();
                 }
                 "aigc_type" => self.aigc_type = json::plain(member),
                 "aigc_label_type" => self.aigc_label_type = json::plain(member),

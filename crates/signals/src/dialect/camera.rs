@@ -5,6 +5,16 @@ use super::{Draft, Found};
 use crate::entry::{Collected, Origin};
 use crate::{Class, Says, Source};
 
+/// What an exposure leaves; four of them make a camera likely.
+const CAPTURE: &[&str] = &[
+    "ExposureTime",
+    "FNumber",
+    "ISO",
+    "FocalLength",
+    "DateTimeOriginal",
+    "LensModel",
+];
+
 pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
     let text = |key: &str| {
         all.find(Origin::Exif, key)
@@ -21,14 +31,6 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
     if generated || super::program(&make.value).is_some() {
         return;
     }
-    const CAPTURE: &[&str] = &[
-        "ExposureTime",
-        "FNumber",
-        "ISO",
-        "FocalLength",
-        "DateTimeOriginal",
-        "LensModel",
-    ];
     let facts: Vec<_> = CAPTURE.iter().filter_map(|key| text(key)).collect();
     if facts.len() < 4 {
         return;

@@ -1,6 +1,6 @@
-//! `ComfyUI`: the API graph (`prompt`) and the editor graph (`workflow`) as JSON; and `SwarmUI`, which
+//! ComfyUI: the API graph (`prompt`) and the editor graph (`workflow`) as JSON; and SwarmUI, which
 //! runs it. PNG keeps them as text chunks; WebP and JPEG in EXIF as `prompt:{...}` and `workflow:{...}`;
-//! savers of video as one JSON object with both.
+//! AVIF in XMP; savers of video as one JSON object with both.
 
 use serde_json::Value;
 
@@ -14,14 +14,8 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
         if let Some(value) = &entry.json {
             swarm(entry, value, found);
         }
-        for (name, graph) in graphs(entry, all) {
-            let facts = match name {
-                Name::Prompt => api_graph(&graph),
-                Name::Workflow => editor_graph(&graph),
-            };
-            if let Some(facts) = facts {
-                found.push(facts.signal(entry));
-            }
+        for facts in graphs(entry, all) {
+            found.push(facts.signal(entry));
         }
     }
 }
@@ -40,32 +34,44 @@ impl Name {
             _ => None,
         }
     }
+
+    fn facts(self, graph: &Value) -> Option<Facts> {
+        match self {
+            Self::Prompt => api_graph(graph),
+            Self::Workflow => editor_graph(graph),
+        }
+    }
 }
 
-/// Values that may be graphs.
-fn graphs(entry: &Entry, all: &Collected<'_>) -> Vec<(Name, Value)> {
+/// The graphs that a value holds, understood.
+fn graphs(entry: &Entry, all: &Collected<'_>) -> Vec<Facts> {
     let mut found = Vec::new();
-    if let Some(value) = &entry.json {
-        if let Some(name) =
-            Name::of(&entry.key).filter(|_| matches!(entry.origin, Origin::PngText | Origin::Item))
-        {
-            found.push((name, value.clone()));
+    let Some(value) = &entry.json else {
+        // A name and its graph in one tag of EXIF.
+        let named = entry
+            .value
+            .split_once(':')
+            .filter(|_| entry.origin == Origin::Exif);
+        let named = named.and_then(|(name, text)| Some((Name::of(name)?, text.trim_start())));
+        if let Some((name, text)) = named {
+            let graph = json::leading_object(text, all.limits);
+            found.extend(graph.and_then(|(graph, _)| name.facts(&graph)));
         }
-        for key in ["prompt", "workflow"] {
-            let inner = match json::member(value, key) {
-                Some(Value::String(text)) => json::object(text, all.limits),
-                Some(Value::Object(object)) => Some(Value::Object(object.clone())),
-                _ => None,
-            };
-            found.extend(Name::of(key).zip(inner));
-        }
-    } else if let Some((name, text)) = entry.value.split_once(':') {
-        // A name and its graph, several lines of which some savers put into one tag.
-        if let Some(name) = Name::of(name).filter(|_| entry.origin == Origin::Exif) {
-            if let Some((graph, _)) = json::leading_object(text.trim_start(), all.limits) {
-                found.push((name, graph));
+        return found;
+    };
+    // The API graph is known by its own form wherever it stands; the editor's by its name too.
+    let own = matches!(entry.origin, Origin::PngText | Origin::Item | Origin::Xmp);
+    let name = Name::of(&entry.key).filter(|_| own);
+    found.extend(name.unwrap_or(Name::Prompt).facts(value));
+    for key in ["prompt", "workflow"] {
+        let facts = match (Name::of(key), json::member(value, key)) {
+            (Some(name), Some(Value::String(text))) => {
+                json::object(text, all.limits).and_then(|graph| name.facts(&graph))
             }
-        }
+            (Some(name), Some(graph)) => name.facts(graph),
+            _ => None,
+        };
+        found.extend(facts);
     }
     found
 }
@@ -241,9 +247,13 @@ fn editor_graph(graph: &Value) -> Option<Facts> {
         match (kind.as_str(), first) {
             (
                 "CheckpointLoaderSimple" | "CheckpointLoader" | "UNETLoader" | "UnetLoaderGGUF",
-                Some(name),
+                Some(_),
             ) => {
-                facts.input("ckpt_name", name);
+                // One loader has the configuration before the model.
+                let mut names = values.and_then(Value::as_array).into_iter().flatten();
+                if let Some(name) = names.find(|name| name.as_str().is_some_and(is_weights)) {
+                    facts.input("ckpt_name", name);
+                }
             }
             ("CLIPTextEncode", Some(text)) => facts.input("text", text),
             ("LoraLoader", Some(name)) => facts.input("lora_name", name),
@@ -254,7 +264,16 @@ fn editor_graph(graph: &Value) -> Option<Facts> {
     (facts.nodes > 0).then_some(facts)
 }
 
-/// `SwarmUI`: `{"sui_image_params": {...}}`.
+/// Whether this is the name of a file of weights.
+fn is_weights(name: &str) -> bool {
+    const ENDINGS: &[&str] = &["safetensors", "ckpt", "gguf", "sft", "pt", "pth", "bin"];
+    let ending = name.rsplit_once('.').map_or("", |(_, ending)| ending);
+    ENDINGS
+        .iter()
+        .any(|known| ending.eq_ignore_ascii_case(known))
+}
+
+/// SwarmUI: `{"sui_image_params": {...}}`.
 fn swarm(entry: &Entry, value: &Value, found: &mut Found) {
     let Some(Value::Object(parameters)) = json::member(value, "sui_image_params") else {
         return;

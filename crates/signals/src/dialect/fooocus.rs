@@ -1,5 +1,5 @@
 //! Fooocus: `parameters` with `fooocus_scheme` in PNG; `UserComment`, `MakerNote` (the scheme) and
-//! `Software` in the EXIF of JPEG and WebP; a JSON comment of old versions; and its fork `RuinedFooocus`.
+//! `Software` in the EXIF of JPEG and WebP; a JSON comment of old versions; and its fork RuinedFooocus.
 
 use serde_json::Value;
 

@@ -1,4 +1,4 @@
-//! `InvokeAI`, three generations: `Dream` (1.x), `sd-metadata` (2.x), `invokeai_metadata`,
+//! InvokeAI, three generations: `Dream` (1.x), `sd-metadata` (2.x), `invokeai_metadata`,
 //! `invokeai_graph` and `invokeai_workflow` (3.0 on).
 
 use serde_json::Value;

@@ -72,23 +72,16 @@ pub(crate) fn source_type(value: &str) -> Option<&str> {
     let plain = value
         .strip_prefix("https://")
         .or_else(|| value.strip_prefix("http://"));
-    match plain {
-        Some(plain) => {
-            let (host, _) = plain.split_once('/')?;
-            let known = ["cv.iptc.org", "c2pa.org", "www.c2pa.org", "iptc.org"];
-            known
-                .iter()
-                .any(|known| host.eq_ignore_ascii_case(known))
-                .then(|| value.rsplit('/').next())?
-        }
-        // Also the short form with the vocabulary's prefix: `digsrctype:trainedAlgorithmicMedia`.
-        None => {
-            let term = value.rsplit(':').next().unwrap_or(value);
-            term.bytes()
-                .all(|byte| byte.is_ascii_alphanumeric())
-                .then_some(term)
-        }
+    if let Some(plain) = plain {
+        const HOSTS: &[&str] = &["cv.iptc.org", "c2pa.org", "www.c2pa.org", "iptc.org"];
+        let (host, path) = plain.split_once('/')?;
+        let known = HOSTS.iter().any(|known| host.eq_ignore_ascii_case(known));
+        return path.rsplit('/').next().filter(|_| known);
     }
+    // Also the short form with the vocabulary's prefix: `digsrctype:trainedAlgorithmicMedia`.
+    let term = value.rsplit(':').next().unwrap_or(value);
+    let bare = term.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    bare.then_some(term)
 }
 
 /// What a digital source type says of how a picture came to be. Vocabulary of 2025-11; deprecated terms

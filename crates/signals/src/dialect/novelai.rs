@@ -1,4 +1,4 @@
-//! `NovelAI`: PNG text, or the same as one JSON object in EXIF. Its signature over pixels and text is
+//! NovelAI: PNG text, or the same as one JSON object in EXIF. Its signature over pixels and text is
 //! checked elsewhere, with the pixels.
 
 use serde_json::Value;
@@ -16,16 +16,15 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
     if let Some(entry) = all
         .find(Origin::PngText, "Software")
         .or_else(|| all.find(Origin::PngText, "Title"))
+        && let Some(draft) = described(entry, text, all)
     {
-        if let Some(draft) = described(entry, text, all) {
-            found.push(draft);
-        }
+        found.push(draft);
     }
     for entry in all.entries.iter().filter(|entry| entry.is_caption()) {
-        if let Some(value) = &entry.json {
-            if let Some(draft) = described(entry, |key| json::text(value, key), all) {
-                found.push(draft);
-            }
+        if let Some(value) = &entry.json
+            && let Some(draft) = described(entry, |key| json::text(value, key), all)
+        {
+            found.push(draft);
         }
     }
 }

@@ -37,10 +37,10 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
             _ => entry.key.eq_ignore_ascii_case("AIGC"),
         };
         // Under its own name space the label is sure; elsewhere a field has to be known.
-        if named || entry.value.contains("AIGC") {
-            if let Some(label) = Label::of(&entry.value, entry.json.as_ref(), named, all) {
-                found.push(label.signal(&entry.place));
-            }
+        if (named || entry.value.contains("AIGC"))
+            && let Some(label) = Label::of(&entry.value, entry.json.as_ref(), named, all)
+        {
+            found.push(label.signal(&entry.place));
         }
     }
     if found.signals.len() > before {

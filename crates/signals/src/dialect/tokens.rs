@@ -124,8 +124,8 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
         let Some((source, product, version)) = program(&entry.value) else {
             continue;
         };
-        // A structured statement of the same source says more.
-        if found.has(source) {
+        // A structured statement of the same source says more; and NovelAI names its base so.
+        if found.has(source) || entry.is(Origin::PngText, "Source") && found.has(Source::NovelAi) {
             continue;
         }
         found.push(

@@ -118,7 +118,7 @@ fn credits(all: &Collected<'_>, found: &mut Found) {
         .and_then(|entry| super::says_of(&entry.value));
     for entry in &all.entries {
         let credit = entry.is_xmp(PHOTOSHOP, "Credit") || entry.is(Origin::Iim, "Credit");
-        if !credit && !(entry.is_program() || entry.is_caption()) {
+        if !(credit || entry.is_program() || entry.is_caption()) {
             continue;
         }
         let lower = entry.value.trim().to_ascii_lowercase();

@@ -1,6 +1,6 @@
 //! The text that AUTOMATIC1111's web UI began with: prompt, a line "Negative prompt:", and a line
 //! "Steps: 20, Sampler: Euler a, ...". Forge, SD.Next, stable-diffusion.cpp, Fooocus and many savers of
-//! `ComfyUI` write it too, each with its own words in that line.
+//! ComfyUI write it too, each with its own words in that line.
 
 use super::{Draft, Found};
 use crate::entry::{Collected, Entry, Origin};
@@ -105,8 +105,18 @@ impl Parameters {
 
     fn signal(&self, entry: &Entry) -> Draft {
         let version = self.get("Version");
-        let (source, product) = product(version.unwrap_or_default(), self.get("App"));
-        let draft = match self.get("Model") {
+        let (source, product) =
+            if self.get("Seed Mode").is_some() && self.get("Guidance Scale").is_some() {
+                (Source::DrawThings, None)
+            } else {
+                product(version.unwrap_or_default(), self.get("App"))
+            };
+        let version = version.map(|version| {
+            version
+                .trim_start_matches("stable-diffusion.cpp")
+                .trim_start_matches([' ', '-'])
+        });
+        let draft = match self.get("Model").filter(|model| !model.is_empty()) {
             Some(model) => Draft::declared(source, Says::Generated).tool(Some(model)),
             None => Draft::declared(source, Says::Generated)
                 .tool(product)

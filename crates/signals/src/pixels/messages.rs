@@ -94,8 +94,8 @@ pub static MESSAGES: [Message; 8] = [
 ];
 
 impl Message {
-    /// Bit `i`.
-    fn bit(&self, i: usize) -> bool {
+    /// Bit `i`, below [`Self::length`].
+    pub fn bit(&self, i: usize) -> bool {
         self.bytes[i / 8] >> (7 - i % 8) & 1 == 1
     }
 }

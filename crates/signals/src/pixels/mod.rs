@@ -12,8 +12,8 @@ mod stealth;
 
 use crate::{Class, Field, Says, Signal};
 
-pub use blocks::Plane;
-pub use messages::{MESSAGES, Message, Reading, read_messages};
+pub use blocks::{Blocks, Plane};
+pub use messages::{MESSAGES, MIN_Z, Message, Reading, read_messages};
 
 /// How samples lie in memory.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,7 +22,7 @@ fn properties_count_by_name_space_in_every_form() {
     for body in [
         r#"<rdf:Description xmlns:q="http://iptc.org/std/Iptc4xmpExt/2008-02-29/" q:DigitalSourceType="v&#x2F;a"/>"#,
         r#"<rdf:Description xmlns:q="https://iptc.org/std/Iptc4xmpExt/2008-02-29"><q:DigitalSourceType>v/a</q:DigitalSourceType></rdf:Description>"#,
-        r#"<rdf:Description><iptcExt:DigitalSourceType rdf:resource='v/a'/></rdf:Description>"#,
+        "<rdf:Description><iptcExt:DigitalSourceType rdf:resource='v/a'/></rdf:Description>",
         r#"<rdf:Description><Iptc4xmpExt:DigitalSourceType><rdf:Alt><rdf:li xml:lang="x-default">v/a</rdf:li></rdf:Alt></Iptc4xmpExt:DigitalSourceType></rdf:Description>"#,
         r#"<rdf:Description><Iptc4xmpExt:DigitalSourceType rdf:parseType="Resource"><rdf:value>v/a</rdf:value></Iptc4xmpExt:DigitalSourceType></rdf:Description>"#,
     ] {
@@ -93,9 +93,7 @@ fn depth_and_numbers_are_limited() {
     let mut out = Collected::new(&limits);
     read(deep.as_bytes(), "PNG", &mut out);
     assert_eq!(out.problems[0].what, "limit");
-    let many: String = (0..10_000)
-        .map(|number| format!(" dc:a{number}='1'"))
-        .collect();
+    let many = " dc:a='1'".repeat(10_000);
     let mut out = Collected::new(&limits);
     read(
         format!("<rdf:RDF><rdf:Description{many}/>").as_bytes(),

@@ -21,7 +21,9 @@ impl ClaimSigner for Signer {
 
 /// One signed file a format.
 pub fn files() -> Vec<Vec<u8>> {
-    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).expect("after 1970");
+    let now = std::time::SystemTime::now()
+        .duration_since(std::time::UNIX_EPOCH)
+        .expect("after 1970");
     let home = tempfile::tempdir().expect("a temporary folder");
     let options = InitOptions::local(now.as_secs() as i64);
     let store = KeyStore::init(&home.path().join("keys"), options).expect("new keys");
