@@ -30,9 +30,9 @@ pub(super) fn source_name(source: Source, name: &str, words: Words<'_>) -> Phras
 
 fn trace(it: &SignalEvidence, words: Words<'_>) -> Item {
     let name = source_name(it.source, &it.name, words);
-    let tool: Vec<Phrase> = it
-        .tool
-        .iter()
+    let tool = it.tool.as_ref().filter(|tool| **tool != it.name);
+    let tool: Vec<Phrase> = tool
+        .into_iter()
         .chain(&it.version)
         .map(|text| Phrase::outside(text))
         .collect();

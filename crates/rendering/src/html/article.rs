@@ -173,13 +173,13 @@ fn codes(out: &mut Markup, item: &Item, words: Words<'_>) {
     }
     out.open("ul", &[("class", "codes")]);
     for code in &item.codes {
-        let failed = code.failed == Some(true);
-        out.open("li", &[("class", if failed { "failed" } else { "code" })]);
+        out.open(
+            "li",
+            &[("class", if code.failed { "failed" } else { "code" })],
+        );
         out.element("code", &[], &code.code);
-        if let Some(sentence) = &code.sentence {
-            out.element("span", &[], sentence);
-        }
-        if failed {
+        out.element("span", &[], &code.sentence);
+        if code.failed {
             out.element("em", &[], &words.text("page.failed"));
         }
         out.close("li");
