@@ -219,7 +219,11 @@ fn arguments(home: Option<&Home>, options: &Verify) -> Result<Vec<OsString>, Fai
     }
     let flags = [
         ("--full", options.full),
-        ("--heat-map", options.heat_map.is_some()),
+        (
+            "--heat-map",
+            options.heat_map.is_some() || options.html.is_some() && options.full,
+        ),
+        ("--thumbnail", options.html.is_some()),
     ];
     arguments.extend(
         flags

@@ -9,7 +9,6 @@ mod interrupt;
 mod jobs;
 mod passphrase;
 mod printer;
-mod report;
 mod show;
 mod text;
 

@@ -75,13 +75,13 @@ impl Item {
     }
 }
 
-/// A reason code, with what it says where that is known.
+/// A reason code and what it says.
 #[derive(Debug)]
 pub(crate) struct Code {
     pub code: Phrase,
-    pub sentence: Option<Phrase>,
-    /// Whether it speaks against what was judged; `None` where that is not known.
-    pub failed: Option<bool>,
+    pub sentence: Phrase,
+    /// Whether it speaks against what was judged.
+    pub failed: bool,
 }
 
 /// A value of a trace.

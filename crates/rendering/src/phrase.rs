@@ -99,7 +99,10 @@ impl Words<'_> {
             .zip(FIRST_SLOT..)
             .filter_map(|((name, _), slot)| Some((*name, char::from_u32(slot)?.to_string())))
             .collect();
-        let slots: Vec<(&str, &str)> = slots.iter().map(|(name, slot)| (*name, slot.as_str())).collect();
+        let slots: Vec<(&str, &str)> = slots
+            .iter()
+            .map(|(name, slot)| (*name, slot.as_str()))
+            .collect();
         let filled = self.0.fill(&format!("report.{key}"), &slots);
         let mut phrase = Phrase::default();
         for c in filled.chars() {

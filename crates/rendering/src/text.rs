@@ -80,7 +80,10 @@ mod tests {
 
     #[test]
     fn what_cannot_be_seen_is_left_out() {
-        assert_eq!(clean("a\u{200b}b\u{feff}c\u{e0041}d\u{ffff}\u{1fffe}e"), "abcde");
+        assert_eq!(
+            clean("a\u{200b}b\u{feff}c\u{e0041}d\u{ffff}\u{1fffe}e"),
+            "abcde"
+        );
         // A family and a word of Persian need their joiners.
         for whole in ["👨\u{200d}👩\u{200d}👧", "می\u{200c}خواهم"] {
             assert_eq!(clean(whole), whole);

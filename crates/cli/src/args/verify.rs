@@ -27,6 +27,10 @@ pub struct Verify {
     /// there, and in grey those where that cannot be told; for one picture, and for operators
     #[arg(long, value_name = "PNG")]
     pub heat_map: Option<PathBuf>,
+    /// Write the reports as one web page too, with small pictures, to be kept or printed; with --full, also
+    /// where the mark reads
+    #[arg(long, value_name = "HTML", conflicts_with = "output")]
+    pub html: Option<PathBuf>,
     /// Certificates (PEM) of authorities to trust besides those carried; may be repeated
     #[arg(long, value_name = "PEM")]
     pub trust_anchor: Vec<PathBuf>,

@@ -9,6 +9,7 @@ mod issuing;
 mod keys;
 mod ledger;
 mod models;
+mod pictures;
 mod record;
 mod stamp;
 mod trust;

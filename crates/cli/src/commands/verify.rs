@@ -4,13 +4,17 @@ use std::path::Path;
 
 use colophon_imaging::write_atomic;
 
+use colophon_provenance::{Report, Wording};
+use colophon_rendering::html::{self, Attachments, Image, ImageKind, MOST_REPORTS, TooMany};
+use colophon_rendering::terminal::render;
+
+use super::pictures::thumbnail_size;
 use super::{Context, bulk};
 use crate::args::Verify;
 use crate::checker::Confined;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::jobs;
-use crate::report::render;
 
 /// Runs `verify`.
 pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
@@ -19,11 +23,17 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
             "--heat-map is for one picture at a time".into(),
         ));
     }
+    if options.html.is_some() && options.files.len() > MOST_REPORTS {
+        let problem = TooMany(options.files.len());
+        return Err(Failure::Request(problem.to_string()));
+    }
     if options.bulk.is_asked_for() {
         return bulk::run(context, options);
     }
     let checker = Confined::new(context, options, options.files.len())?;
+    let wording = Wording::of(options.lang);
     let mut outcomes = Vec::new();
+    let mut page = Vec::new();
     jobs::in_order(
         &options.files,
         context,
@@ -36,18 +46,28 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
                 write_heat_map(context, path, checked.heat_map.as_deref())?;
             }
             if options.json {
-                return context.printer.json(&checked.report);
+                context.printer.json(&checked.report)?;
+            } else {
+                if !first {
+                    context.printer.say("")?;
+                }
+                context.printer.say(&render(
+                    &checked.report,
+                    wording,
+                    context.printer.width(),
+                    context.printer.is_verbose(),
+                ))?;
             }
-            if !first {
-                context.printer.say("")?;
+            if options.html.is_some() {
+                let attachments = attachments(&checked.report, checked.thumbnail.as_deref());
+                page.push((checked.report, attachments));
             }
-            context.printer.say(&render(
-                &checked.report,
-                context.printer.width(),
-                context.printer.is_verbose(),
-            ))
+            Ok(())
         },
     )?;
+    if let Some(path) = &options.html {
+        write_page(context, path, &page, wording)?;
+    }
     Ok(Exit::of(outcomes))
 }
 
@@ -60,4 +80,32 @@ fn write_heat_map(context: &Context<'_>, path: &Path, drawn: Option<&[u8]>) -> R
     };
     let _writing = context.interrupt.writing();
     Ok(write_atomic(path, drawn, false)?)
+}
+
+/// The small picture that the child made, as large as it must be.
+fn attachments(report: &Report, thumbnail: Option<&[u8]>) -> Attachments {
+    let container = &report.container;
+    match (thumbnail, container.width, container.height) {
+        (Some(bytes), Some(width), Some(height)) => {
+            let (width, height) = thumbnail_size(width, height);
+            Attachments::with_thumbnail(Image::new(ImageKind::Jpeg, width, height, bytes))
+        }
+        _ => Attachments::default(),
+    }
+}
+
+fn write_page(
+    context: &Context<'_>,
+    path: &Path,
+    reports: &[(Report, Attachments)],
+    wording: &Wording,
+) -> Result<(), Failure> {
+    let reports: Vec<(&Report, &Attachments)> = reports
+        .iter()
+        .map(|(report, attachments)| (report, attachments))
+        .collect();
+    let page =
+        html::pages(&reports, wording).map_err(|problem| Failure::Request(problem.to_string()))?;
+    let _writing = context.interrupt.writing();
+    Ok(write_atomic(path, page.as_bytes(), false)?)
 }

@@ -3,11 +3,11 @@
 use std::fs;
 use std::path::PathBuf;
 
-use colophon_imaging::{Channels, EncodeOptions, Format, Limits, Picture, Samples, decode, encode};
 use colophon_keys::Passphrase;
-use colophon_provenance::{HeatMap, Home, Verifier, VerifierOptions};
+use colophon_provenance::{Home, Verifier, VerifierOptions};
 use colophon_sandbox::{Caps, Reply, Request, Rules, confine, serve};
 
+use super::pictures::{thumbnail, under_heat_map};
 use crate::args::{Cli, Worker};
 use crate::checker::{Header, PASSPHRASE, part};
 use crate::exit::Exit;
@@ -103,27 +103,15 @@ fn answer(verifier: &Verifier, options: &Worker, request: Request<'_>) -> Reply 
         Err(error) => return failed(&error),
     };
     if let Some(map) = heat_map
-        && let Ok(drawn) = drawn(&map, request.body, verifier.limits())
+        && let Ok(drawn) = under_heat_map(&map, request.body, verifier.limits())
     {
         reply = reply.with(part::HEAT_MAP, drawn);
     }
-    let _ = (is_decoded, options.thumbnail);
-    reply
-}
-
-/// The picture under its heat map, as PNG.
-fn drawn(heat_map: &HeatMap, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Failure> {
-    let picture = decode(bytes, limits)?;
-    let (width, height) = (picture.width(), picture.height());
-    let layer = heat_map.overlay(width as usize, height as usize);
-    let mut samples = picture.to_rgb8();
-    for (pixel, over) in samples.chunks_exact_mut(3).zip(layer.chunks_exact(4)) {
-        let opacity = u16::from(over[3]);
-        for (below, colour) in pixel.iter_mut().zip(over) {
-            let mixed = u16::from(*below) * (255 - opacity) + u16::from(*colour) * opacity;
-            *below = (mixed / 255) as u8;
-        }
+    if options.thumbnail
+        && is_decoded
+        && let Ok(small) = thumbnail(request.body, verifier.limits())
+    {
+        reply = reply.with(part::THUMBNAIL, small);
     }
-    let drawn = Picture::new(width, height, Channels::Rgb, Samples::U8(samples))?;
-    Ok(encode(&drawn, &EncodeOptions::new(Format::Png))?)
+    reply
 }

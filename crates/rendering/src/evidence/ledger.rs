@@ -1,6 +1,5 @@
 //! What the ledger knows of a picture.
 
-use colophon_policy::Binding;
 use colophon_provenance::{
     FingerprintEvidence, InclusionEvidence, LedgerEvidence, Matched, Nearest,
 };
@@ -24,7 +23,10 @@ pub(super) fn record(it: &LedgerEvidence, words: Words<'_>) -> Vec<Item> {
         .collect();
     let found = words.fill(
         "ledger.record",
-        &[("record", &number(it.record)), ("ways", &words.listed(&ways))],
+        &[
+            ("record", &number(it.record)),
+            ("ways", &words.listed(&ways)),
+        ],
     );
     let mut items = vec![Item::new(Mark::Good, found), Item::plain(issued(it, words))];
     if !it.marked {
@@ -85,13 +87,13 @@ fn inclusion(it: &InclusionEvidence, words: Words<'_>) -> Item {
 
 /// Whether the picture shows what was recorded.
 pub(super) fn content(it: &LedgerEvidence, words: Words<'_>) -> Item {
-    let binding = it.comparison.binding;
+    let binding = it.comparison.binding.as_str();
     let mark = match binding {
-        Binding::Same => Mark::Good,
-        Binding::Different => Mark::Alert,
-        Binding::Undecided | Binding::None => Mark::Caution,
+        "same" => Mark::Good,
+        "different" => Mark::Alert,
+        _ => Mark::Caution,
     };
-    let says = words.text(&format!("content.{}", binding.as_str()));
+    let says = words.text(&format!("content.{binding}"));
     let text = match it.comparison.score {
         None => says,
         Some(score) => {

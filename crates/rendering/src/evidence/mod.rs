@@ -19,10 +19,10 @@ pub(crate) fn sections(report: &Report, words: Words<'_>) -> Vec<Section> {
         key,
         items: items.unwrap_or_else(|| vec![absent(report, key, words)]),
     };
-    let mut marks = evidence
-        .watermark
-        .as_ref()
-        .map_or_else(|| vec![absent(report, "watermark", words)], |it| mark::read(it, words));
+    let mut marks = evidence.watermark.as_ref().map_or_else(
+        || vec![absent(report, "watermark", words)],
+        |it| mark::read(it, words),
+    );
     if evidence.faint_mark.is_some() {
         marks.push(Item::new(Mark::Caution, words.text("watermark.faint")));
     }
@@ -115,9 +115,10 @@ fn generation(it: &GenerationEvidence, words: Words<'_>) -> Phrase {
 
 /// What the model and its training data are licensed under, as far as it is told.
 fn licenses(it: &GenerationEvidence, words: Words<'_>) -> Option<Phrase> {
-    let license = it.license.as_ref().map(|license| {
-        words.fill("model.license", &[("license", &Phrase::outside(license))])
-    });
+    let license = it
+        .license
+        .as_ref()
+        .map(|license| words.fill("model.license", &[("license", &Phrase::outside(license))]));
     let training = (!it.training_licenses.is_empty()).then(|| {
         let list = words.joined(&outsiders(&it.training_licenses));
         words.fill("model.training", &[("list", &list)])

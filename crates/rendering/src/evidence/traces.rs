@@ -1,8 +1,6 @@
 //! Traces of generators, cameras and programs, and the times of a picture.
 
-use colophon_provenance::{
-    Class, Says, SignalEvidence, Source, TimelineEntry, TimelineGrade,
-};
+use colophon_provenance::{Class, Says, SignalEvidence, Source, TimelineEntry, TimelineGrade};
 
 use super::outsiders;
 use crate::document::{Field, Item, Mark};
@@ -32,7 +30,12 @@ pub(super) fn source_name(source: Source, name: &str, words: Words<'_>) -> Phras
 
 fn trace(it: &SignalEvidence, words: Words<'_>) -> Item {
     let name = source_name(it.source, &it.name, words);
-    let tool: Vec<Phrase> = it.tool.iter().chain(&it.version).map(|text| Phrase::outside(text)).collect();
+    let tool = it.tool.as_ref().filter(|tool| **tool != it.name);
+    let tool: Vec<Phrase> = tool
+        .into_iter()
+        .chain(&it.version)
+        .map(|text| Phrase::outside(text))
+        .collect();
     let tool = spaced(&tool);
     let says = match it.says {
         Says::Unstated => None,

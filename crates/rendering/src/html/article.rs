@@ -145,7 +145,11 @@ fn reader(out: &mut Markup, document: &Document<'_>, section: &Section) {
 fn items(out: &mut Markup, all: &[Item], words: Words<'_>) {
     out.open("ul", &[("class", "items")]);
     for item in all {
-        let class = if item.is_fine { "fine" } else { item.mark.code() };
+        let class = if item.is_fine {
+            "fine"
+        } else {
+            item.mark.code()
+        };
         out.open("li", &[("class", class)]);
         sign(out, item.mark, words);
         out.open("div", &[]);
@@ -169,13 +173,13 @@ fn codes(out: &mut Markup, item: &Item, words: Words<'_>) {
     }
     out.open("ul", &[("class", "codes")]);
     for code in &item.codes {
-        let failed = code.failed == Some(true);
-        out.open("li", &[("class", if failed { "failed" } else { "code" })]);
+        out.open(
+            "li",
+            &[("class", if code.failed { "failed" } else { "code" })],
+        );
         out.element("code", &[], &code.code);
-        if let Some(sentence) = &code.sentence {
-            out.element("span", &[], sentence);
-        }
-        if failed {
+        out.element("span", &[], &code.sentence);
+        if code.failed {
             out.element("em", &[], &words.text("page.failed"));
         }
         out.close("li");
@@ -321,7 +325,11 @@ fn trust_list(out: &mut Markup, list: &TrustListEvidence, words: Words<'_>) {
     };
     out.open("tr", &[]);
     out.element("td", &[], &Phrase::outside(&list.name));
-    out.element("td", &[], &words.or(&format!("kind.{}", list.kind), &list.kind));
+    out.element(
+        "td",
+        &[],
+        &words.or(&format!("kind.{}", list.kind), &list.kind),
+    );
     out.element("td", &[], &date(&list.issued));
     out.open("td", &[]);
     out.text(&date(&list.next_update));

@@ -76,7 +76,11 @@ impl Markup {
             return self.text(text);
         };
         self.open("details", &[]);
-        self.element("summary", &[], &Phrase::outside(&format!("{}…", &whole[..end])));
+        self.element(
+            "summary",
+            &[],
+            &Phrase::outside(&format!("{}…", &whole[..end])),
+        );
         self.element("p", &[], text);
         self.close("details");
     }

@@ -70,7 +70,9 @@ impl Image {
 
 /// More reports than one page holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("one page holds at most {MOST_REPORTS} reports, not {0}; make several pages, or use --jsonl or --csv")]
+#[error(
+    "one page holds at most {MOST_REPORTS} reports, not {0}; make several pages, or use --jsonl or --csv"
+)]
 pub struct TooMany(pub usize);
 
 /// The page of one report.

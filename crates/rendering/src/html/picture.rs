@@ -33,7 +33,11 @@ pub(super) fn write(
                 // Without a script, a box that is ticked shows what follows it.
                 out.void(
                     "input",
-                    &[("type", "checkbox"), ("id", &switch), ("checked", "checked")],
+                    &[
+                        ("type", "checkbox"),
+                        ("id", &switch),
+                        ("checked", "checked"),
+                    ],
                 );
                 out.element("label", &[("for", &switch)], &words.text("page.heat-map"));
             }

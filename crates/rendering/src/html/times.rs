@@ -27,7 +27,11 @@ pub(super) fn write(out: &mut Markup, entries: &[TimelineEntry], words: Words<'_
         out.open("span", &[("class", "what")]);
         out.text(&Phrase::plain(&entry.sentence));
         out.element("span", &[("class", "grade")], &grade(entry.grade, words));
-        out.element("span", &[("class", "place")], &Phrase::outside(&entry.place));
+        out.element(
+            "span",
+            &[("class", "place")],
+            &Phrase::outside(&entry.place),
+        );
         out.close("span");
         out.close("li");
         before = day.or(before);
@@ -69,9 +73,12 @@ fn day(when: &str) -> Option<i64> {
     } else {
         (year, month - 3)
     };
-    Some(365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400)
-        + (153 * month + 2) / 5
-        + day)
+    Some(
+        365 * year + year.div_euclid(4) - year.div_euclid(100)
+            + year.div_euclid(400)
+            + (153 * month + 2) / 5
+            + day,
+    )
 }
 
 #[cfg(test)]

@@ -93,7 +93,12 @@ fn answer(sheet: &mut Sheet, document: &Document<'_>) {
     let recommended = words.text("recommended");
     sheet.paragraph(
         STRONG,
-        &format!("{}: {}. {}", recommended.text(), action.text(), sentence.text()),
+        &format!(
+            "{}: {}. {}",
+            recommended.text(),
+            action.text(),
+            sentence.text()
+        ),
     );
     for contradiction in &document.contradictions {
         sheet.bullet(ALERT, &contradiction.text());
@@ -122,39 +127,31 @@ fn collect(lines: &mut Vec<Line>, item: &Item, depth: usize, verbose: bool, word
         return;
     }
     let mut line = |depth, mark, text| lines.push(Line { depth, mark, text });
-    line(depth, item.mark, with_codes(item, verbose));
-    if verbose {
-        for code in item.codes.iter().filter(|code| code.sentence.is_some()) {
-            let sentence = code.sentence.as_ref().map(Phrase::text).unwrap_or_default();
-            let mark = if code.failed == Some(true) {
-                Mark::Alert
-            } else {
-                Mark::Plain
-            };
-            line(depth + 1, mark, format!("{}: {sentence}", code.code.text()));
-        }
+    line(depth, item.mark, item.text.text());
+    for code in item.codes.iter().filter(|_| verbose) {
+        let mark = if code.failed {
+            Mark::Alert
+        } else {
+            Mark::Plain
+        };
+        let text = format!("{}: {}", code.code.text(), code.sentence.text());
+        line(depth + 1, mark, text);
     }
     let shown = if verbose { usize::MAX } else { FIELDS };
     for field in item.fields.iter().take(shown) {
         line(depth + 1, Mark::Plain, told(field, verbose, words));
     }
-    if let Some(more) = item.fields.len().checked_sub(shown).filter(|&more| more > 0) {
+    if let Some(more) = item
+        .fields
+        .len()
+        .checked_sub(shown)
+        .filter(|&more| more > 0)
+    {
         let text = words.fill("in-verbose", &[("count", &number(more))]).text();
         line(depth + 1, Mark::Plain, text);
     }
     for inner in &item.inside {
         collect(lines, inner, depth + 1, verbose, words);
-    }
-}
-
-/// The line, with the codes that nothing more is said of.
-fn with_codes(item: &Item, verbose: bool) -> String {
-    let bare = item.codes.iter().filter(|code| code.sentence.is_none());
-    let codes: Vec<String> = bare.map(|code| code.code.text()).collect();
-    if verbose && !codes.is_empty() {
-        format!("{} [{}]", item.text.text(), codes.join(", "))
-    } else {
-        item.text.text()
     }
 }
 
@@ -198,7 +195,10 @@ fn about_check(sheet: &mut Sheet, document: &Document<'_>, verbose: bool) {
             "rule",
             &[
                 ("rule", &Phrase::outside(&report.verdict.rule)),
-                ("reasons", &Phrase::outside(&report.verdict.reasons.join(", "))),
+                (
+                    "reasons",
+                    &Phrase::outside(&report.verdict.reasons.join(", ")),
+                ),
             ],
         ));
         let hash = report.container.sha256.iter();
