@@ -72,7 +72,10 @@ fn ingredient(it: &Ingredient, wording: &Wording, full: bool) -> IngredientEvide
         state: it.state,
         sentence: wording.text(&format!("credentials.ingredient.{}", it.state.code())),
         codes: codes(&it.codes, wording),
-        manifest: it.manifest.as_ref().map(|it| Box::new(node(it, wording, full))),
+        manifest: it
+            .manifest
+            .as_ref()
+            .map(|it| Box::new(node(it, wording, full))),
     }
 }
 

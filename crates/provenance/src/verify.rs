@@ -29,9 +29,8 @@ use crate::config::{Config, LOCAL_LIST, read_text};
 use crate::facts::{agent_text, agreement};
 use crate::lookup::{self, Answer, Question, Trouble};
 use crate::report::{
-    Container, Evidence, FingerprintEvidence, LedgerEvidence, ManifestEvidence, Matched, Nearest,
-    NotChecked, Outcome, Report, ReportError, ReportVerdict, Tool, TrustListEvidence,
-    WatermarkEvidence,
+    Container, Evidence, FingerprintEvidence, LedgerEvidence, Matched, Nearest, NotChecked,
+    Outcome, Report, ReportError, ReportVerdict, Tool, TrustListEvidence, WatermarkEvidence,
 };
 use crate::trust::{Lists, Revocations};
 use crate::{Home, ProvenanceError, hex};

@@ -121,9 +121,11 @@ pub(crate) fn gather(findings: &mut Findings, attached: &Attached, pixels: Optio
         findings.signals.extend(signals);
         findings.unreadable_marks.extend(marks);
     }
-    findings
-        .signals
-        .extend(pixels.into_iter().flat_map(|pixels| pixels.marks.iter().cloned()));
+    findings.signals.extend(
+        pixels
+            .into_iter()
+            .flat_map(|pixels| pixels.marks.iter().cloned()),
+    );
     findings.signals.sort_by_key(|signal| signal.class);
 }
 
