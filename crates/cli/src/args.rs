@@ -15,7 +15,7 @@ use colophon_watermark::Payload;
 pub use generate::{Backend, Generate, Keep, ModelParts, Show};
 pub use issue::{Issue, OutputFormat, Strength};
 pub use models::{Info, Models, Pull};
-pub use verify::{Bulk, Verify};
+pub use verify::{Bulk, Targets, Verify};
 
 /// What `--help` says at its end.
 const EXIT_CODES: &str = "\

@@ -47,7 +47,7 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
             ..VerifierOptions::default()
         },
     )?;
-    if options.bulk.is_asked_for() {
+    if options.bulk.targets.are_asked_for() {
         return bulk::run(context, options, &verifier);
     }
     let mut outcomes = Vec::new();
