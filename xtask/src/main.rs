@@ -13,6 +13,7 @@ mod issued_search;
 mod metrics;
 mod negatives;
 mod pictures;
+mod pixel_marks;
 mod received;
 mod robustness;
 mod security;
@@ -52,6 +53,7 @@ cargo xtask contact-sheet FILE [PROMPTS]
 cargo xtask draw PROMPTS FOLDER     one picture of the embedded model a line, for crates/diffusion/training/judge.py
 cargo xtask bench-diffusion         the embedded model beside PyTorch; COLOPHON_PYTHON with torch and safetensors
     --families         small models of the families instead; COLOPHON_PYTHON with torch, diffusers and transformers
+cargo xtask pixel-marks DIR...      marks of other generators in the pixels of unmarked pictures
 cargo xtask issued-search [N]       exact search among N issued ids (default 1000000; 100000000 needs 4 GB)
 ";
 
@@ -92,6 +94,7 @@ fn run() -> Result<()> {
         ["false-positives", words @ ..] => {
             false_positives::run(&false_positives::Options::parse(words)?)
         }
+        ["pixel-marks", first, rest @ ..] => pixel_marks::run(&[&[*first], rest].concat()),
         ["heat-map", folder] => heat_map::run(Path::new(folder), 40),
         ["heat-map", folder, count] => heat_map::run(
             Path::new(folder),

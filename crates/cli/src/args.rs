@@ -3,6 +3,7 @@
 mod generate;
 mod issue;
 mod models;
+mod trust;
 mod verify;
 
 use std::path::PathBuf;
@@ -15,7 +16,8 @@ use colophon_watermark::Payload;
 pub use generate::{Backend, Generate, Keep, ModelParts, Show};
 pub use issue::{Issue, OutputFormat, Strength};
 pub use models::{Info, Models, Pull};
-pub use verify::{Bulk, Targets, Verify};
+pub use trust::{Import, Kind, Revoke, Trust, Update, Usage};
+pub use verify::{Bulk, Targets, Verify, Worker};
 
 /// What `--help` says at its end.
 const EXIT_CODES: &str = "\
@@ -31,7 +33,7 @@ Of several files the weightiest counts: 2, then 1, then 3, then 0.";
 /// `generate` makes a picture from a prompt. It and `stamp`, for pictures made elsewhere, put an
 /// invisible mark and a signed manifest into the picture and record it in a tamper-evident ledger.
 /// `verify` tells what can be known about any picture, also when its metadata is gone. Everything
-/// works offline; only `generate --backend openai` and `models pull` ask a server.
+/// works offline; only `generate --backend openai`, `models pull` and `trust update --from` ask a server.
 #[derive(Debug, Parser)]
 #[command(name = "colophon", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -120,12 +122,18 @@ pub enum Command {
     /// With --jsonl, --csv or --parquet it goes through folders, patterns and lists of any length and can be stopped
     /// and resumed; docs/bulk.md tells the columns.
     Verify(Box<Verify>),
+    /// Look into pictures for another process of this program
+    #[command(hide = true)]
+    VerifyWorker(Worker),
     /// Work with the invisible mark alone
     #[command(subcommand)]
     Watermark(Watermark),
     /// Make and inspect keys
     #[command(subcommand)]
     Keys(Keys),
+    /// Show and change whom `verify` trusts: trust lists and revoked certificates
+    #[command(subcommand)]
+    Trust(Trust),
     /// Read and check the ledger of issued pictures
     #[command(subcommand)]
     Ledger(Ledger),

@@ -39,6 +39,17 @@ pub enum Failure {
     /// A run over many pictures.
     #[error(transparent)]
     Batch(#[from] BatchError),
+    /// A child process that checks pictures.
+    #[error(transparent)]
+    Sandbox(#[from] colophon_sandbox::Failure),
+    /// The parent of this child process.
+    #[error(transparent)]
+    Serve(#[from] colophon_sandbox::ServeError),
+    /// Parent and child do not understand each other.
+    #[error(
+        "the check's own message cannot be read; the program may have been replaced while it ran: start it again"
+    )]
+    Internal(#[source] serde_json::Error),
     /// Standard output.
     #[error("cannot write the output")]
     Output(#[source] io::Error),

@@ -284,6 +284,14 @@ pub enum GatewayError {
         /// The reason.
         reason: String,
     },
+    /// What a stranger's file names cannot be fetched.
+    #[error("cannot fetch from {to}: {reason}")]
+    Guarded {
+        /// Scheme and host of the address.
+        to: String,
+        /// The reason.
+        reason: String,
+    },
     /// The system gives no thread.
     #[error("cannot start a thread for the request; close other programs")]
     Thread(#[source] io::Error),

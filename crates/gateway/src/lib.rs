@@ -29,6 +29,7 @@ mod error;
 mod exchange;
 mod extract;
 mod fetch;
+mod guarded;
 mod hub;
 mod job;
 mod parse;
@@ -44,6 +45,7 @@ pub use backend::{Backend, MAX_RETRIES};
 pub use client::Client;
 pub use dialect::Dialect;
 pub use error::GatewayError;
+pub use guarded::{FetchLimits, fetch_guarded};
 pub use hub::{DEFAULT_HUB, Hub, HubFile, HubModel};
 pub use request::{
     ImagesRequest, MAX_COUNT, MAX_GUIDANCE, MAX_PROMPT_CHARS, MAX_SIDE, MAX_STEPS, ResponseFormat,

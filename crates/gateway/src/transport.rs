@@ -33,6 +33,8 @@ pub(crate) enum Forbidden {
     PlainHttp,
     /// A picture's address within a network it has no business in.
     Network,
+    /// A stranger's address outside the open network.
+    NotPublic,
 }
 
 impl Forbidden {
@@ -41,6 +43,7 @@ impl Forbidden {
         match self {
             Self::PlainHttp => "is plain http:// outside private networks",
             Self::Network => "is within a private network that the backend is not in",
+            Self::NotPublic => "is no address of the open network",
         }
     }
 }
@@ -97,6 +100,26 @@ impl Resolver for Guard {
         match refusal {
             Some(refusal) => Err(Error::Other(Box::new(refusal))),
             None => Ok(found),
+        }
+    }
+}
+
+/// As [`Guard`], for addresses that a stranger's file names: hands on only addresses of these networks.
+#[derive(Debug)]
+pub(crate) struct Strangers(pub(crate) &'static [Scope]);
+
+impl Resolver for Strangers {
+    fn resolve(
+        &self,
+        uri: &Uri,
+        config: &Config,
+        timeout: NextTimeout,
+    ) -> Result<ResolvedSocketAddrs, Error> {
+        let found = DefaultResolver::default().resolve(uri, config, timeout)?;
+        if found.iter().all(|a| self.0.contains(&Scope::of(a.ip()))) {
+            Ok(found)
+        } else {
+            Err(Error::Other(Box::new(Forbidden::NotPublic)))
         }
     }
 }
@@ -166,7 +189,7 @@ impl<T: Transport> Transport for Watched<T> {
 /// An agent that follows nothing by itself: no redirect, no proxy, no cookie, no compression, no
 /// connection used twice (a request over a stale one could not be told from one that was lost).
 pub(crate) fn agent(
-    guard: Guard,
+    guard: impl Resolver,
     roots: RootCerts,
     connect_timeout: Duration,
     sent: Sent,

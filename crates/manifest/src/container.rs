@@ -1,10 +1,14 @@
 //! A bounded walk through the container to the manifest store, before any parser sees it.
 //!
 //! Where the store lives (C2PA 2.4, section 11.3): JPEG APP11 segments (JPEG XT, ISO/IEC 18477-3),
-//! the PNG chunk `caBX`, the RIFF chunk `C2PA`, and the GIF application extension `C2PA_GIF`.
-//! A truncated container is walked as far as it goes.
+//! the PNG chunk `caBX`, the RIFF chunk `C2PA`, the GIF application extension `C2PA_GIF`, and the `uuid`
+//! box of ISO base media files (AVIF, HEIF). A truncated container is walked as far as it goes.
+
+mod bmff;
+mod refused;
 
 use crate::ManifestError;
+pub(crate) use refused::refused;
 
 /// Most bytes of manifest data that are read. Genuine pictures carry tens of kilobytes.
 pub const MAX_MANIFEST_BYTES: usize = 4 * 1024 * 1024;
@@ -19,6 +23,8 @@ pub(crate) enum Container {
     Png,
     WebP,
     Gif,
+    Avif,
+    Heif,
 }
 
 impl Container {
@@ -28,6 +34,8 @@ impl Container {
             "image/png" => Ok(Self::Png),
             "image/webp" => Ok(Self::WebP),
             "image/gif" => Ok(Self::Gif),
+            "image/avif" => Ok(Self::Avif),
+            "image/heic" | "image/heif" => Ok(Self::Heif),
             other => Err(ManifestError::UnsupportedFormat(
                 other.chars().take(80).collect(),
             )),
@@ -40,12 +48,23 @@ impl Container {
             Self::Png => "image/png",
             Self::WebP => "image/webp",
             Self::Gif => "image/gif",
+            Self::Avif => "image/avif",
+            Self::Heif => "image/heic",
         }
     }
 
     pub(crate) fn can_sign(self) -> bool {
-        self != Self::Gif
+        matches!(self, Self::Jpeg | Self::Png | Self::WebP)
     }
+
+    const ALL: [Self; 6] = [
+        Self::Jpeg,
+        Self::Png,
+        Self::WebP,
+        Self::Gif,
+        Self::Avif,
+        Self::Heif,
+    ];
 
     fn matches(self, bytes: &[u8]) -> bool {
         match self {
@@ -53,8 +72,16 @@ impl Container {
             Self::Png => bytes.starts_with(b"\x89PNG\r\n\x1a\n"),
             Self::WebP => bytes.starts_with(b"RIFF") && bytes.get(8..12) == Some(b"WEBP"),
             Self::Gif => bytes.starts_with(b"GIF87a") || bytes.starts_with(b"GIF89a"),
+            Self::Avif => bmff::kind(bytes) == Some(bmff::Kind::Avif),
+            Self::Heif => bmff::kind(bytes) == Some(bmff::Kind::Heif),
         }
     }
+}
+
+/// The media type of a container this crate reads, by its first bytes.
+pub fn media_type(asset: &[u8]) -> Option<&'static str> {
+    let found = Container::ALL.into_iter().find(|each| each.matches(asset));
+    found.map(Container::mime)
 }
 
 /// The manifest store (JUMBF) that `asset` carries, or `None`.
@@ -63,10 +90,18 @@ impl Container {
 /// [`ManifestError::UnsupportedFormat`], [`ManifestError::WrongFormat`];
 /// [`ManifestError::TooLarge`] beyond [`MAX_MANIFEST_BYTES`], counted over all of the file.
 pub fn extract_manifest_bytes(asset: &[u8], mime: &str) -> Result<Option<Vec<u8>>, ManifestError> {
-    match find_store(asset, Container::from_mime(mime)?)? {
+    match find_store(asset, container_of(asset, mime)?)? {
         Found::Store(bytes) => Ok(Some(bytes)),
         Found::Nothing | Found::Damaged => Ok(None),
     }
+}
+
+/// The container of media type `mime`, or why a file of this kind is not looked into.
+pub(crate) fn container_of(asset: &[u8], mime: &str) -> Result<Container, ManifestError> {
+    Container::from_mime(mime).map_err(|error| match refused(asset) {
+        Some(container) => ManifestError::RefusedContainer { container },
+        None => error,
+    })
 }
 
 /// What the walk found.
@@ -80,6 +115,9 @@ pub(crate) enum Found {
 
 pub(crate) fn find_store(asset: &[u8], container: Container) -> Result<Found, ManifestError> {
     if !container.matches(asset) {
+        if let Some(container) = refused(asset) {
+            return Err(ManifestError::RefusedContainer { container });
+        }
         return Err(ManifestError::WrongFormat {
             expected: container.mime(),
         });
@@ -90,6 +128,7 @@ pub(crate) fn find_store(asset: &[u8], container: Container) -> Result<Found, Ma
         Container::Png => walk_png(asset, &mut stores)?,
         Container::WebP => walk_riff(asset, &mut stores)?,
         Container::Gif => walk_gif(asset, &mut stores)?,
+        Container::Avif | Container::Heif => bmff::walk(asset, &mut stores)?,
     }
     // APP11 segments hold other JUMBF as well; the other places belong to C2PA alone.
     let mention = |store: &Store| {
@@ -153,7 +192,7 @@ impl Stores {
     }
 }
 
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(
         bytes.get(at..at.checked_add(4)?)?.try_into().ok()?,
     ))
@@ -304,32 +343,6 @@ fn gif_sub_blocks(
     Ok(asset.len())
 }
 
-/// The label of the active manifest, which is the last box of the store.
-pub(crate) fn active_label(store: &[u8]) -> Option<String> {
-    let mut label = None;
-    let end = store.len().min(u32_at(store, 0)? as usize);
-    let mut at = 8 + u32_at(store, 8)? as usize;
-    while at + 8 <= end {
-        let length = u32_at(store, at)? as usize;
-        if length < 8 || at + length > end {
-            break;
-        }
-        if store.get(at + 4..at + 8) == Some(b"jumb") {
-            label = description_label(store.get(at + 8..at + length)?).or(label);
-        }
-        at += length;
-    }
-    label
-}
-
-/// The label in a JUMBF description box: length, `jumd`, type (16 bytes), toggles, text, zero.
-fn description_label(description: &[u8]) -> Option<String> {
-    const HAS_LABEL: u8 = 0x02;
-    (description.get(4..8)? == b"jumd" && description.get(24)? & HAS_LABEL != 0).then_some(())?;
-    let text = description.get(25..)?.split(|&byte| byte == 0).next()?;
-    String::from_utf8(text.to_vec()).ok()
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -433,7 +446,6 @@ mod tests {
                 let asset = [magic, &bytes].concat();
                 prop_assert!(extract_manifest_bytes(&asset, mime).is_ok());
             }
-            active_label(&bytes);
         }
     }
 

@@ -5,13 +5,31 @@
 #[non_exhaustive]
 pub enum ManifestError {
     /// The media type is not one this crate signs or reads.
-    #[error("{0} is not supported for manifests: use JPEG, PNG or WebP (GIF can be read)")]
+    #[error(
+        "{0} is not supported for manifests: use JPEG, PNG or WebP (GIF, AVIF and HEIF can be read)"
+    )]
     UnsupportedFormat(String),
     /// The bytes are not of the media type given.
     #[error("the file is not {expected}: give the type found in its content, not in its name")]
     WrongFormat {
         /// The media type given.
         expected: &'static str,
+    },
+    /// A kind of file that is never given to the validator.
+    #[error(
+        "{container} files are not looked into: convert the picture to JPEG, PNG or WebP, or use a tool made for them"
+    )]
+    RefusedContainer {
+        /// What it is.
+        container: &'static str,
+    },
+    /// More parts than any genuine picture has.
+    #[error("the file has more than {limit} {what}: it was not read; treat it as hostile")]
+    TooComplex {
+        /// Of what.
+        what: &'static str,
+        /// The limit.
+        limit: usize,
     },
     /// More manifest data than is read.
     #[error(

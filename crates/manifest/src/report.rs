@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{Generation, ManifestId, Verdicts};
+use crate::{Generation, ManifestId, RevokedCertificate, Status, Verdicts};
 
 /// Name and version of the validator behind every verdict.
 pub const VALIDATOR: &str = "c2pa 0.90.22";
@@ -14,7 +14,7 @@ pub(crate) const MAX_ENTRIES: usize = 64;
 
 /// What reading a file found.
 #[derive(Debug, Clone, Serialize)]
-#[serde(rename_all = "camelCase", tag = "found")]
+#[serde(rename_all = "kebab-case", tag = "found")]
 #[non_exhaustive]
 pub enum Reading {
     /// The file carries no manifest.
@@ -26,8 +26,6 @@ pub enum Reading {
     },
     /// There is manifest data, but it cannot be parsed at all.
     Unreadable {
-        /// One sentence for people.
-        sentence: String,
         /// The validator's words.
         reason: String,
     },
@@ -45,8 +43,8 @@ impl Reading {
     }
 }
 
-/// One manifest: what it says and what it is worth. Authors, places and other personal data that
-/// a manifest may hold are left out.
+/// The active manifest: what it says and what it is worth. What may tell of a person is in [`Self::title`],
+/// [`Ingredient::title`], [`ManifestNode::title`] and [`Self::personal`] alone.
 #[derive(Debug, Clone, Serialize)]
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
@@ -55,34 +53,141 @@ pub struct ManifestReport {
     pub manifest_id: ManifestId,
     /// SHA-256 over the manifest store's bytes, hex: what a record of it is compared with.
     pub store_sha256: String,
+    /// Version of the claim: 1 or 2.
+    pub claim_version: Option<u8>,
     /// The program that wrote it.
     pub claim_generator: Option<Agent>,
+    /// All programs named as its writers.
+    pub claim_generators: Vec<Agent>,
     /// The specification version it claims to follow.
     pub spec_version: Option<String>,
     /// Who signed. Only a name, unless the trust verdict says otherwise.
     pub signer: Option<Signer>,
-    /// Title of the picture.
+    /// Title of the picture. May tell of a person.
     pub title: Option<String>,
     /// Digital source types of all actions: IPTC short names where known, else as given.
     pub digital_source_types: Vec<String>,
     /// Actions in order.
     pub actions: Vec<Action>,
+    /// Every program or model that an action names.
+    pub software_agents: Vec<Agent>,
     /// Soft bindings in order.
     pub soft_bindings: Vec<SoftBinding>,
+    /// Labels of all assertions, in order.
+    pub assertion_labels: Vec<String>,
     /// `modelName` of the AI disclosure.
     pub model_name: Option<String>,
+    /// What assertions and parameters of generators tell of model and operation; never a prompt.
+    pub ai_parameters: Vec<NamedValue>,
     /// How a model made the picture, where a manifest of ours says so.
     pub generation: Option<Generation>,
     /// Our own assertion on the issuing.
     pub issuance: Option<Issuance>,
-    /// Files it was made from, each with a state of its own.
+    /// Files it was made from, each with a state and, where it has a manifest, verdicts of its own.
     pub ingredients: Vec<Ingredient>,
+    /// Whether there are more ingredients than [`crate::MAX_SHOWN_NODES`], or deeper ones than
+    /// [`crate::MAX_SHOWN_DEPTH`], which are neither shown nor judged.
+    pub ingredients_cut: bool,
+    /// Places on the network that the manifest names. None of them was asked.
+    pub references: Vec<Reference>,
+    /// Labels of the assertions that may tell of a person.
+    pub personal_labels: Vec<String>,
+    /// What they say. For full reports only.
+    #[serde(skip)]
+    pub personal: Vec<NamedValue>,
     /// Whether the manifest was embedded in the file or came from elsewhere.
     pub embedded: bool,
-    /// The five verdicts.
+    /// The verdicts.
     pub verdicts: Verdicts,
+    /// The entry of this machine's own list about the certificate.
+    #[serde(skip)]
+    pub revoked_here: Option<RevokedCertificate>,
+    /// The validator's crJSON form of the whole store, when asked for. Signers and time-stamp authorities share one
+    /// list of anchors in it.
+    #[serde(skip)]
+    pub crjson: Option<String>,
     /// [`VALIDATOR`].
     pub validator: &'static str,
+}
+
+/// The manifest of an ingredient or of an earlier state, judged by itself.
+#[derive(Debug, Clone, Serialize)]
+#[serde(rename_all = "camelCase")]
+#[non_exhaustive]
+pub struct ManifestNode {
+    /// Its label.
+    pub manifest_id: String,
+    /// Version of the claim: 1 or 2.
+    pub claim_version: Option<u8>,
+    /// The programs that wrote it.
+    pub claim_generators: Vec<Agent>,
+    /// Who signed. Only a name, unless the trust verdict says otherwise.
+    pub signer: Option<Signer>,
+    /// Title of the picture. May tell of a person.
+    pub title: Option<String>,
+    /// Digital source types of all actions.
+    pub digital_source_types: Vec<String>,
+    /// Actions in order.
+    pub actions: Vec<Action>,
+    /// Every program or model that an action names.
+    pub software_agents: Vec<Agent>,
+    /// Labels of all assertions, in order.
+    pub assertion_labels: Vec<String>,
+    /// The verdicts; of its file's bytes nothing is known.
+    pub verdicts: Verdicts,
+    /// What it was made from.
+    pub ingredients: Vec<Ingredient>,
+}
+
+/// A value with its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct NamedValue {
+    /// Its name, such as `com.adobe.firefly.version`.
+    pub name: String,
+    /// The value as text.
+    pub value: String,
+}
+
+/// A place on the network that a manifest names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Reference {
+    /// What is to be had there.
+    pub kind: ReferenceKind,
+    /// Its address.
+    pub url: String,
+}
+
+/// What is to be had at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum ReferenceKind {
+    /// The manifest itself.
+    Manifest,
+    /// Whether the signer's certificate was revoked (OCSP).
+    Ocsp,
+    /// The keys of a person or organisation (`did:web`).
+    Did,
+    /// An assertion's content.
+    CloudData,
+    /// An ingredient, or information about it.
+    Ingredient,
+    /// Something else.
+    Other,
+}
+
+impl ReferenceKind {
+    /// The stable code, as serialised.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Manifest => "manifest",
+            Self::Ocsp => "ocsp",
+            Self::Did => "did",
+            Self::CloudData => "cloud-data",
+            Self::Ingredient => "ingredient",
+            Self::Other => "other",
+        }
+    }
 }
 
 /// A program or model.
@@ -125,6 +230,8 @@ pub struct Action {
     pub software_agent: Option<Agent>,
     /// The time claimed.
     pub when: Option<String>,
+    /// What it says in words.
+    pub description: Option<String>,
 }
 
 /// One soft binding.
@@ -154,7 +261,7 @@ pub struct Issuance {
 #[serde(rename_all = "camelCase")]
 #[non_exhaustive]
 pub struct Ingredient {
-    /// Title.
+    /// Title. May tell of a person.
     pub title: Option<String>,
     /// Media type.
     pub format: Option<String>,
@@ -164,13 +271,16 @@ pub struct Ingredient {
     pub manifest_id: Option<String>,
     /// What its own manifest is worth.
     pub state: IngredientState,
-    /// Failure codes about it.
-    pub codes: Vec<String>,
+    /// What failed: as recorded by the signer that took it in, and as found here.
+    pub codes: Vec<Status>,
+    /// Its manifest, unless it has none, was told of above in this tree, or lies too deep.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub manifest: Option<Box<ManifestNode>>,
 }
 
 /// What an ingredient's manifest is worth. Never mixed into the verdicts on the file itself.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum IngredientState {
     /// It has no manifest.
@@ -181,6 +291,30 @@ pub enum IngredientState {
     Untrusted,
     /// Something does not fit: see the codes.
     Problems,
+    /// It lies deeper than is looked at.
+    NotChecked,
+}
+
+impl IngredientState {
+    /// Every state.
+    pub const ALL: &[Self] = &[
+        Self::NoManifest,
+        Self::Trusted,
+        Self::Untrusted,
+        Self::Problems,
+        Self::NotChecked,
+    ];
+
+    /// The stable code, as serialised.
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::NoManifest => "no-manifest",
+            Self::Trusted => "trusted",
+            Self::Untrusted => "untrusted",
+            Self::Problems => "problems",
+            Self::NotChecked => "not-checked",
+        }
+    }
 }
 
 fn as_hex<S: serde::Serializer>(bytes: &[u8], serializer: S) -> Result<S::Ok, S::Error> {

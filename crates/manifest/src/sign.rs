@@ -6,6 +6,7 @@ use c2pa::Builder;
 use serde_json::json;
 
 use crate::container::{Container, extract_manifest_bytes};
+use crate::jumbf::Survey;
 use crate::signer::Adapter;
 use crate::spec::SPEC_VERSION;
 use crate::{ClaimSigner, ManifestError, ManifestId, ManifestSpec, Origin, assertions, context};
@@ -62,7 +63,9 @@ pub fn sign(
     let asset = output.into_inner();
     let manifest = extract_manifest_bytes(&asset, mime)?
         .ok_or_else(|| ManifestError::Signing("the signed file holds no manifest".to_owned()))?;
-    let manifest_id = crate::container::active_label(&manifest)
+    let manifest_id = Survey::of(&manifest)?
+        .active()
+        .map(|active| active.label.clone())
         .ok_or_else(|| ManifestError::Signing("the manifest has no label".to_owned()))?
         .parse()?;
     Ok(Signed {

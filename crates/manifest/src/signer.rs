@@ -78,12 +78,19 @@ impl c2pa::Signer for Adapter<'_> {
 
 /// The DER of every certificate in PEM text, or `None` when a block is broken.
 pub(crate) fn certificates(pem: &[u8]) -> Option<Vec<Vec<u8>>> {
+    pem_blocks(pem, "CERTIFICATE")
+}
+
+/// The DER of every block of a kind in PEM text, or `None` when one is broken.
+pub(crate) fn pem_blocks(pem: &[u8], kind: &str) -> Option<Vec<Vec<u8>>> {
     let text = std::str::from_utf8(pem).ok()?;
-    let mut blocks = text.split("-----BEGIN CERTIFICATE-----");
+    let end = format!("-----END {kind}-----");
+    let begin = format!("-----BEGIN {kind}-----");
+    let mut blocks = text.split(begin.as_str());
     blocks.next();
     blocks
         .map(|block| {
-            let (body, _) = block.split_once("-----END CERTIFICATE-----")?;
+            let (body, _) = block.split_once(&end)?;
             let body: String = body.split_ascii_whitespace().collect();
             STANDARD.decode(body).ok()
         })

@@ -310,8 +310,13 @@ impl Config {
     }
 }
 
-/// A text file of bounded size; `None` if there is none.
+/// A text file no longer than settings are; `None` if there is none.
 pub(crate) fn read_text(path: &Path) -> Result<Option<String>, ProvenanceError> {
+    read_text_of(path, MAX_CONFIG_BYTES)
+}
+
+/// A text file of at most `limit` bytes; `None` if there is none.
+pub(crate) fn read_text_of(path: &Path, limit: u64) -> Result<Option<String>, ProvenanceError> {
     let failed = |source| ProvenanceError::Io {
         action: "read",
         path: path.to_owned(),
@@ -320,10 +325,10 @@ pub(crate) fn read_text(path: &Path) -> Result<Option<String>, ProvenanceError> 
     match std::fs::metadata(path) {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(failed(error)),
-        Ok(about) if about.len() > MAX_CONFIG_BYTES => {
+        Ok(about) if about.len() > limit => {
             return Err(ProvenanceError::Config {
                 path: path.to_owned(),
-                reason: format!("it is longer than {MAX_CONFIG_BYTES} bytes"),
+                reason: format!("it is longer than {limit} bytes"),
             });
         }
         Ok(_) => {}

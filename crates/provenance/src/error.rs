@@ -39,6 +39,9 @@ pub enum ProvenanceError {
         /// What is wrong and what is allowed.
         reason: String,
     },
+    /// A trust list or a revocation cannot be taken.
+    #[error("{0}")]
+    Trust(String),
     /// A file of the home cannot be read or made.
     #[error("cannot {action} {path}: {source}; check that it exists and its permissions", path = .path.display())]
     Io {

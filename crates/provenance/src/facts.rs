@@ -5,16 +5,18 @@ use colophon_manifest::{
     IngredientState, Integrity, ManifestReport, Revocation, Signature, Time, Trust,
 };
 use colophon_policy::{ManifestAgreement, ManifestState};
+use colophon_wording::Wording;
 
 use crate::config::LOCAL_LIST;
 use crate::generated::{BUILT_IN, backend_name, guidance};
 use crate::hex;
 use crate::lookup::Hit;
 use crate::report::{
-    AgentEvidence, GenerationEvidence, InclusionEvidence, IngredientEvidence, LedgerEvidence,
-    ManifestEvidence, Nearest, SignerEvidence, WeightsEvidence,
+    AgentEvidence, GenerationEvidence, InclusionEvidence, LedgerEvidence, ManifestEvidence,
+    Nearest, RevokedEvidence, WeightsEvidence,
 };
 use crate::time::rfc3339;
+use crate::told;
 
 /// The one value that the rules judge a readable manifest by.
 pub(crate) fn manifest_state(report: &ManifestReport) -> ManifestState {
@@ -32,10 +34,21 @@ pub(crate) fn manifest_state(report: &ManifestReport) -> ManifestState {
         Integrity::Malformed => return ManifestState::Malformed,
         _ => return ManifestState::NotChecked,
     }
-    if verdicts.revocation.state == Revocation::Revoked {
+    if matches!(
+        verdicts.revocation.state,
+        Revocation::Revoked | Revocation::RevokedHere
+    ) {
         return ManifestState::Untrusted;
     }
-    if matches!(verdicts.time.state, Time::OutsideValidity | Time::BadStamp) {
+    // A stamp that does not fit counts as none: what then runs out is the certificate.
+    let codes = &verdicts.time.codes;
+    let has_run_out = codes.iter().any(|status| {
+        matches!(
+            status.code.as_str(),
+            "signingCredential.expired" | "claimSignature.outsideValidity"
+        )
+    });
+    if verdicts.time.state == Time::OutsideValidity || has_run_out {
         return ManifestState::Expired;
     }
     match &verdicts.trust.state {
@@ -82,64 +95,82 @@ impl ManifestEvidence {
             state,
             id: None,
             note: Some(note),
+            claim_version: None,
             claim_generator: None,
+            claim_generators: Vec::new(),
             spec_version: None,
             signer: None,
             title: None,
             source_types: Vec::new(),
             actions: Vec::new(),
+            descriptions: Vec::new(),
+            software_agents: Vec::new(),
+            ai_parameters: Vec::new(),
+            assertions: Vec::new(),
             software_agent: None,
             claimed_time: None,
             generation: None,
             unmarked_reason: None,
             ledger_origin: None,
             ingredients: Vec::new(),
+            ingredients_note: None,
+            references: Vec::new(),
+            personal_assertions: Vec::new(),
+            personal: Vec::new(),
             verdicts: None,
+            revoked: None,
         }
     }
 
-    pub(crate) fn new(report: &ManifestReport, state: ManifestState) -> Self {
-        let agent = |agent: &colophon_manifest::Agent| AgentEvidence {
-            name: agent.name.clone(),
-            version: agent.version.clone(),
-        };
+    /// A manifest that was read. What may tell of persons is for `full` reports only.
+    pub(crate) fn new(
+        report: &ManifestReport,
+        state: ManifestState,
+        wording: &Wording,
+        full: bool,
+    ) -> Self {
         let first = report.actions.first();
         let issuance = report.issuance.as_ref();
+        let note = || wording.text("credentials.manifest.ingredients-cut");
         Self {
             state,
             id: Some(report.manifest_id.to_string()),
             note: None,
-            claim_generator: report.claim_generator.as_ref().map(agent),
+            claim_version: report.claim_version,
+            claim_generator: report.claim_generator.as_ref().map(told::agent),
+            claim_generators: told::agents(&report.claim_generators),
             spec_version: report.spec_version.clone(),
-            signer: report.signer.as_ref().map(|signer| SignerEvidence {
-                organisation: signer.organisation.clone(),
-                common_name: signer.common_name.clone(),
-                chain_sha256: signer.chain_sha256.clone(),
-                stamped_at: signer.stamped_at.clone(),
-            }),
-            title: report.title.clone(),
+            signer: report.signer.as_ref().map(told::signer),
+            title: report.title.clone().filter(|_| full),
             source_types: report.digital_source_types.clone(),
-            actions: report
+            actions: told::actions(&report.actions),
+            descriptions: report
                 .actions
                 .iter()
-                .map(|each| each.action.clone())
+                .filter_map(|each| each.description.clone())
                 .collect(),
-            software_agent: first.and_then(|action| action.software_agent.as_ref().map(agent)),
+            software_agents: told::agents(&report.software_agents),
+            ai_parameters: told::values(&report.ai_parameters),
+            assertions: report.assertion_labels.clone(),
+            software_agent: first.and_then(|it| it.software_agent.as_ref().map(told::agent)),
             claimed_time: first.and_then(|action| action.when.clone()),
             generation: report.generation.as_ref().map(said),
             unmarked_reason: issuance.and_then(|issuance| issuance.unmarked_reason.clone()),
             ledger_origin: issuance.and_then(|issuance| issuance.ledger_origin.clone()),
-            ingredients: report
-                .ingredients
-                .iter()
-                .map(|each| IngredientEvidence {
-                    title: each.title.clone(),
-                    relationship: each.relationship.clone(),
-                    manifest_id: each.manifest_id.clone(),
-                    state: each.state,
-                })
-                .collect(),
-            verdicts: Some(report.verdicts.clone()),
+            ingredients: told::ingredients(&report.ingredients, wording, full),
+            ingredients_note: report.ingredients_cut.then(note),
+            references: told::references(&report.references, wording),
+            personal_assertions: report.personal_labels.clone(),
+            personal: if full {
+                told::values(&report.personal)
+            } else {
+                Vec::new()
+            },
+            verdicts: Some(told::verdicts(&report.verdicts, wording)),
+            revoked: report.revoked_here.as_ref().map(|entry| RevokedEvidence {
+                from: rfc3339(entry.from),
+                reason: entry.reason.clone(),
+            }),
         }
     }
 }

@@ -9,7 +9,7 @@ use crate::ProvenanceError;
 use crate::config::Config;
 use crate::signing::LedgerNoteSigner;
 
-/// A home: `keys/ ledger/ models/ policies/ config.toml`. Naming one makes nothing.
+/// A home: `keys/ ledger/ models/ policies/ trust/ config.toml`. Naming one makes nothing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Home {
     /// The folder.
@@ -96,6 +96,11 @@ impl Home {
     /// Folder of models.
     pub fn models(&self) -> PathBuf {
         self.root.join("models")
+    }
+
+    /// Folder of trust lists and revocations.
+    pub fn trust(&self) -> PathBuf {
+        self.root.join("trust")
     }
 
     /// Folder of the verdict table (`verdicts.toml`); without one, the built-in table is used.

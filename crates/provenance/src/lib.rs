@@ -19,6 +19,8 @@ mod report;
 mod request;
 mod signing;
 mod time;
+mod told;
+pub mod trust;
 mod verify;
 
 pub use config::{AnchorKind, AnchorList, Config, Setting, ShownSetting, Strength, ValueOrigin};
@@ -30,12 +32,13 @@ pub use home::{Home, InitOptions};
 pub use issue::Issuer;
 pub use make::{MarkedFile, mark_only};
 pub use report::{
-    AgentEvidence, BindingAgreement, Comparison, Container, Contradiction, Evidence, FaintMark,
-    FieldEvidence, FingerprintEvidence, GenerationEvidence, Geometry, HeatMapEvidence,
+    AgentEvidence, BindingAgreement, CodeEvidence, Comparison, Container, Contradiction, Evidence,
+    FaintMark, FieldEvidence, FingerprintEvidence, GenerationEvidence, Geometry, HeatMapEvidence,
     InclusionEvidence, IngredientEvidence, LedgerEvidence, ManifestEvidence, MarkSource,
-    MarkStrength, Matched, Nearest, NotChecked, Outcome, RecoveredManifest, Report, ReportError,
-    ReportVerdict, SignalEvidence, SignerEvidence, TimelineEntry, TimelineGrade, Tool,
-    TrustListEvidence, UnreadableMarkEvidence, WatermarkEvidence, WeightsEvidence,
+    MarkStrength, Matched, Nearest, NodeEvidence, NotChecked, Outcome, RecoveredManifest,
+    ReferenceEvidence, Report, ReportError, ReportVerdict, RevokedEvidence, SignalEvidence,
+    SignerEvidence, TimelineEntry, TimelineGrade, Tool, TrustListEvidence, UnreadableMarkEvidence,
+    ValueEvidence, VerdictEvidence, VerdictsEvidence, WatermarkEvidence, WeightsEvidence,
 };
 pub use request::{Destination, IssueOptions, Issued, StampRequest, Steps};
 pub use time::rfc3339;

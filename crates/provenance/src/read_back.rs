@@ -8,9 +8,11 @@ use colophon_manifest::{
     WATERMARK_ALG, read,
 };
 use colophon_watermark::Detector;
+use colophon_wording::{Language, Wording};
 
 use crate::ProvenanceError;
 use crate::make::{Content, plane};
+use crate::told;
 
 /// What a finished file must say.
 pub(crate) struct Expected<'a> {
@@ -41,10 +43,16 @@ impl Expected<'_> {
             return Err(unfit("it carries another manifest"));
         }
         if verdicts.signature.state != Signature::Valid {
-            return Err(unfit(&verdicts.signature.sentence));
+            return Err(unfit(&told::signature(
+                &verdicts.signature,
+                Wording::of(Language::English),
+            )));
         }
         if verdicts.integrity.state != Integrity::Intact {
-            return Err(unfit(&verdicts.integrity.sentence));
+            return Err(unfit(&told::integrity(
+                &verdicts.integrity,
+                Wording::of(Language::English),
+            )));
         }
         if !matches!(verdicts.trust.state, Trust::Trusted { .. }) {
             return Err(unfit(

@@ -5,12 +5,14 @@ mod manifest;
 mod signals;
 mod watermark;
 
+use colophon_imaging::{Fault, ImagingError};
 use colophon_policy::{Action, Binding, Finding};
 use serde::{Deserialize, Serialize};
 
 pub use manifest::{
-    AgentEvidence, BindingAgreement, GenerationEvidence, IngredientEvidence, ManifestEvidence,
-    RecoveredManifest, SignerEvidence, WeightsEvidence,
+    AgentEvidence, BindingAgreement, CodeEvidence, GenerationEvidence, IngredientEvidence,
+    ManifestEvidence, NodeEvidence, RecoveredManifest, ReferenceEvidence, RevokedEvidence,
+    SignerEvidence, ValueEvidence, VerdictEvidence, VerdictsEvidence, WeightsEvidence,
 };
 pub use signals::{
     Contradiction, FieldEvidence, SignalEvidence, TimelineEntry, TimelineGrade,
@@ -107,10 +109,34 @@ impl From<Finding> for Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReportError {
-    /// `picture`, `limit`, `unsupported`, `request` or `system`: who can put it right.
+    /// `picture`, `limit`, `unsupported`, `request` or `system`: who can put it right; `crashed`, `timed-out` or
+    /// `out-of-memory` when the process that looked at the picture ended.
     pub kind: String,
     /// What is wrong and what can be done.
     pub message: String,
+}
+
+impl From<&ImagingError> for ReportError {
+    fn from(error: &ImagingError) -> Self {
+        let kind = match error.fault() {
+            Fault::Picture => "picture",
+            Fault::Limit => "limit",
+            Fault::Unsupported => "unsupported",
+            Fault::Request => "request",
+            Fault::System => "system",
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl ReportError {
+    /// An error of a kind.
+    pub fn new(kind: &str, message: String) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            message,
+        }
+    }
 }
 
 /// The file as such.

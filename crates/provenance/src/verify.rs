@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use colophon_fingerprint::MATCH_DISTANCE;
-use colophon_imaging::{Fault, ImagingError, Limits};
+use colophon_imaging::Limits;
 use colophon_keys::{KeyStore, KeysError, Passphrase};
 use colophon_ledger::Ledger;
 use colophon_manifest::{TrustAnchors, VALIDATOR};
@@ -32,6 +32,7 @@ use crate::report::{
     Container, Evidence, FingerprintEvidence, LedgerEvidence, Matched, Nearest, NotChecked,
     Outcome, Report, ReportError, ReportVerdict, Tool, TrustListEvidence, WatermarkEvidence,
 };
+use crate::trust::{Lists, Revocations};
 use crate::{Home, ProvenanceError, hex};
 use examine::{Attached, Pixels};
 use mark::{LedgerIds, MarkReader};
@@ -88,7 +89,7 @@ pub struct Examination {
 
 /// What the readers of one file found.
 struct Read {
-    pixels: Result<Pixels, ImagingError>,
+    pixels: Result<Pixels, ReportError>,
     attached: Attached,
     findings: Findings,
 }
@@ -135,6 +136,11 @@ impl Verifier {
                 Err(error) => detector = Err(error.to_string()),
             }
         }
+        let lists = Lists::load(home)?;
+        anchors = lists
+            .add_to(anchors)?
+            .with_revoked(Revocations::load(home)?.all().to_vec());
+        trust_lists.extend(lists.evidence());
         if let Some(home) = home {
             anchors = config.add_anchors(home, anchors)?;
             trust_lists.extend(
@@ -177,15 +183,21 @@ impl Verifier {
         &self.limits
     }
 
-    /// A report on a file that could not even be read, such as a folder.
-    pub fn unreadable(&self, error: ImagingError, name: &str) -> Report {
-        let why = self.wording.text("not-checked.unreadable-file");
+    /// A report on a file that could not be checked at all, such as a folder, or one whose check was ended.
+    /// `bytes` as far as they could be read; they are not looked into beyond their format.
+    pub fn unchecked(&self, bytes: &[u8], error: ReportError, name: &str) -> Report {
+        let key = if bytes.is_empty() {
+            "unreadable-file"
+        } else {
+            "check-ended"
+        };
+        let why = self.wording.text(&format!("not-checked.{key}"));
         let read = Read {
             pixels: Err(error),
             attached: Attached::not_checked(why),
             findings: Findings::default(),
         };
-        self.report(&[], name, &read, Instant::now()).report
+        self.report(bytes, name, &read, Instant::now()).report
     }
 
     /// Checks one picture. Whatever is wrong with the file becomes part of the report.
@@ -206,12 +218,12 @@ impl Verifier {
                     self.deadline,
                     self.wording,
                 );
-                (manifest, examine::metadata(bytes, &self.limits))
+                (manifest, examine::metadata(bytes))
             },
         );
         examine::gather(&mut findings, &attached, pixels.as_ref().ok());
         let read = Read {
-            pixels,
+            pixels: pixels.map_err(|error| ReportError::from(&error)),
             attached,
             findings,
         };
@@ -252,10 +264,7 @@ impl Verifier {
             colophon_report: Report::VERSION,
             file: name.to_owned(),
             outcome: Outcome::from(verdict.finding),
-            error: read.pixels.as_ref().err().map(|error| ReportError {
-                kind: fault_name(error.fault()).to_owned(),
-                message: error.to_string(),
-            }),
+            error: read.pixels.as_ref().err().cloned(),
             container: Container {
                 format: colophon_imaging::sniff(bytes)
                     .ok()
@@ -417,6 +426,7 @@ impl Verifier {
                     anchors: &self.anchors,
                     deadline: self.deadline,
                     wording: self.wording,
+                    full: self.full,
                 };
                 source
                     .recover(bytes, pixels, attached.report(), hit)
@@ -428,7 +438,7 @@ impl Verifier {
             _ => None,
         };
         Evidence {
-            manifest: attached.evidence(self.wording),
+            manifest: attached.evidence(self.wording, self.full),
             watermark: None,
             faint_mark: pixels.and_then(|pixels| pixels.mark.faint),
             ledger: answer
@@ -483,8 +493,8 @@ impl Verifier {
         if let Some(why) = &attached.not_checked {
             push("manifest", why);
         }
-        if let Some(why) = attached.revocation_not_checked() {
-            push("revocation", why);
+        if let Some(why) = attached.revocation_not_checked(self.wording) {
+            push("revocation", &why);
         }
         match (pixels, &self.detector) {
             (Err(_), _) => push("watermark", &text("watermark-undecoded")),
@@ -618,16 +628,6 @@ fn values(
         ),
         ("tool", named.and_then(traces::tool_text)),
     ]
-}
-
-fn fault_name(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Picture => "picture",
-        Fault::Limit => "limit",
-        Fault::Unsupported => "unsupported",
-        Fault::Request => "request",
-        Fault::System => "system",
-    }
 }
 
 /// Distances above it are no likeness; the report's documentation states the number.

@@ -27,6 +27,10 @@ pub struct Verify {
     /// there, and in grey those where that cannot be told; for one picture, and for operators
     #[arg(long, value_name = "PNG")]
     pub heat_map: Option<PathBuf>,
+    /// Write the reports as one web page too, with small pictures, to be kept or printed; with --full, also
+    /// where the mark reads
+    #[arg(long, value_name = "HTML", conflicts_with = "output")]
+    pub html: Option<PathBuf>,
     /// Certificates (PEM) of authorities to trust besides those carried; may be repeated
     #[arg(long, value_name = "PEM")]
     pub trust_anchor: Vec<PathBuf>,
@@ -77,4 +81,24 @@ impl Targets {
     pub fn are_asked_for(&self) -> bool {
         self.jsonl.is_some() || self.csv.is_some() || self.parquet.is_some()
     }
+}
+
+/// `colophon verify-worker`.
+#[derive(Debug, Args)]
+pub struct Worker {
+    /// As for `verify`
+    #[arg(long)]
+    pub full: bool,
+    /// As for `verify`
+    #[arg(long, default_value_t)]
+    pub lang: Language,
+    /// Send the picture under its heat map too
+    #[arg(long)]
+    pub heat_map: bool,
+    /// Send the picture small too
+    #[arg(long)]
+    pub thumbnail: bool,
+    /// As for `verify`
+    #[arg(long)]
+    pub trust_anchor: Vec<PathBuf>,
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -10,60 +11,86 @@ use colophon_batch::{
     Checker, Inputs, Item, Options, Outputs, Summary, Target, Trouble, run as run_all,
 };
 use colophon_imaging::{ImagingError, Limits};
-use colophon_provenance::{Report, Verifier};
+use colophon_provenance::{Report, ReportError};
 use indicatif::ProgressBar;
 use sha2::{Digest as _, Sha256};
 
 use super::{Context, is_stdin};
 use crate::args::{Bulk, Targets, Verify};
+use crate::checker::Confined;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::jobs::MOST_WORKERS;
 use crate::text::{clean, counted, hex};
 
-/// The verifier in this process.
-struct Here<'a>(&'a Verifier);
+/// Confined children, and what ended the run when they cannot be had any more.
+struct Children {
+    confined: Confined,
+    /// What a report looks like when nothing more can be asked.
+    blank: Report,
+    fatal: OnceLock<Failure>,
+}
 
-impl Checker for Here<'_> {
+impl Children {
+    fn or_fatal(&self, report: Result<Report, Failure>, name: &str) -> Report {
+        report.unwrap_or_else(|failure| {
+            // Only the first matters.
+            let _ = self.fatal.set(failure);
+            let mut report = self.blank.clone();
+            name.clone_into(&mut report.file);
+            report
+        })
+    }
+}
+
+impl Checker for Children {
     fn limits(&self) -> &Limits {
-        self.0.limits()
+        self.confined.limits()
     }
 
     fn check(&self, bytes: &[u8], name: &str) -> Report {
-        self.0.verify(bytes, name)
+        let checked = self.confined.check(name.to_owned(), bytes);
+        self.or_fatal(checked.map(|checked| checked.report), name)
     }
 
     fn failed(&self, trouble: Trouble, name: &str) -> Report {
         let error = match trouble {
-            Trouble::Unreadable(error) => error,
-            Trouble::GaveUp => ImagingError::Parameter(
+            Trouble::Unreadable(error) => ReportError::from(&error),
+            Trouble::GaveUp => ReportError::new(
+                "crashed",
                 "the check broke off on this file; check it alone, and report it if it breaks off again"
-                    .into(),
+                    .to_owned(),
             ),
         };
-        self.0.unreadable(error, name)
+        self.or_fatal(self.confined.unchecked(name.to_owned(), error), name)
     }
 }
 
 /// Runs `verify` with outputs.
-pub fn run(context: &Context<'_>, options: &Verify, verifier: &Verifier) -> Result<Exit, Failure> {
+pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
     let bulk = &options.bulk;
+    let confined = Confined::new(context, options, jobs(bulk))?;
+    let never_read = ReportError::from(&ImagingError::Empty);
+    let checker = Children {
+        blank: confined.unchecked(String::new(), never_read)?,
+        confined,
+        fatal: OnceLock::new(),
+    };
     let inputs = Inputs::new(&options.files)?;
     let outputs = Outputs {
         jsonl: bulk.targets.jsonl.as_deref().map(target),
         csv: bulk.targets.csv.as_deref().map(target),
         parquet: bulk.targets.parquet.as_deref().map(target),
     };
-    let checker = Here(verifier);
     // Held to the end: Ctrl-C lets the pictures in hand finish and be noted.
     let _writing = context.interrupt.writing();
     let run_options = Options {
-        jobs: jobs(bulk),
+        jobs: checker.confined.children(),
         other_files: bulk.other_files,
         resume: bulk.resume,
         overwrite: bulk.overwrite,
         settings: settings(options, &checker)?,
-        stop: &|| context.interrupt.is_stopping(),
+        stop: &|| context.interrupt.is_stopping() || checker.fatal.get().is_some(),
     };
     let streams = is_streamed(&bulk.targets);
     let bar = if streams {
@@ -83,6 +110,9 @@ pub fn run(context: &Context<'_>, options: &Verify, verifier: &Verifier) -> Resu
         bar.finish_and_clear();
         summary
     })?;
+    if let Some(failure) = checker.fatal.into_inner() {
+        return Err(failure);
+    }
     let told = told(&summary, outputs.part().as_deref());
     if streams {
         told.iter().for_each(|line| context.printer.note(line));
@@ -117,11 +147,9 @@ fn jobs(bulk: &Bulk) -> usize {
 }
 
 /// What a report depends on besides the file.
-fn settings(options: &Verify, checker: &Here<'_>) -> Result<String, Failure> {
-    let tool = checker
-        .failed(Trouble::Unreadable(ImagingError::Empty), "")
-        .tool;
-    let tool = serde_json::to_value(&tool).map_err(|error| Failure::Output(error.into()))?;
+fn settings(options: &Verify, checker: &Children) -> Result<String, Failure> {
+    let tool = &checker.blank.tool;
+    let tool = serde_json::to_value(tool).map_err(|error| Failure::Output(error.into()))?;
     let anchor = |path: &PathBuf| {
         let pem = fs::read(path).map_err(Failure::file("read the trust anchor", path))?;
         Ok(hex(&Sha256::digest(pem)))

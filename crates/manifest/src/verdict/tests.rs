@@ -18,19 +18,31 @@ fn with(changes: &[(&str, bool)]) -> Verdicts {
             codes.push((code, failed));
         }
     }
-    let statuses: Vec<_> = codes
-        .iter()
-        .map(|&(code, failed)| Status { code, failed })
-        .collect();
-    let anchored_by = Some(("local".to_owned(), crate::ListKind::Local));
-    judge(
-        &statuses,
-        &Circumstances {
-            anchored_by,
-            detached: false,
-            has_identity: false,
+    judge(&statuses(&codes), &circumstances())
+}
+
+fn statuses(codes: &[(&str, bool)]) -> Vec<Status> {
+    let status = |&(code, failed): &(&str, bool)| Status {
+        code: code.to_owned(),
+        outcome: if failed {
+            StatusOutcome::Failed
+        } else {
+            StatusOutcome::Success
         },
-    )
+        url: None,
+    };
+    codes.iter().map(status).collect()
+}
+
+fn circumstances() -> Circumstances {
+    Circumstances {
+        anchored_by: Some(("local".to_owned(), crate::ListKind::Local)),
+        file: FileAtHand::Own,
+        has_identity: false,
+        revoked_here: None,
+        stamp_is_listed: true,
+        certificate_is_current: true,
+    }
 }
 
 fn integrity_with(changes: &[(&str, bool)]) -> Integrity {
@@ -143,7 +155,8 @@ fn a_code_nobody_knows_is_shown_and_counts_when_it_failed() {
         failed
             .integrity
             .codes
-            .contains(&"assertion.newRule.broken".to_owned())
+            .iter()
+            .any(|status| status.code == "assertion.newRule.broken")
     );
     let passed = with(&[("assertion.newRule.kept", false)]);
     assert_eq!(passed.integrity.state, Integrity::Intact);
@@ -151,7 +164,8 @@ fn a_code_nobody_knows_is_shown_and_counts_when_it_failed() {
         passed
             .integrity
             .codes
-            .contains(&"assertion.newRule.kept".to_owned())
+            .iter()
+            .any(|status| status.code == "assertion.newRule.kept")
     );
 }
 
@@ -174,4 +188,64 @@ fn time_stamps_are_told_apart() {
         time(&[("-claimSignature.insideValidity", false)]),
         Time::NotChecked
     );
+}
+
+#[test]
+fn a_stamp_of_an_unlisted_authority_does_not_carry_an_old_certificate() {
+    let codes: Vec<_> = SOUND
+        .into_iter()
+        .chain([("timeStamp.validated", false), ("timeStamp.trusted", false)])
+        .collect();
+    let state = |stamp_is_listed, certificate_is_current| {
+        let circumstances = Circumstances {
+            stamp_is_listed,
+            certificate_is_current,
+            ..circumstances()
+        };
+        judge(&statuses(&codes), &circumstances).time.state
+    };
+    assert_eq!(state(true, false), Time::Stamped);
+    assert_eq!(state(false, true), Time::StampedUntrusted);
+    assert_eq!(state(false, false), Time::OutsideValidity);
+}
+
+#[test]
+fn an_ingredient_is_not_blamed_for_a_file_that_is_not_here() {
+    let judged = |codes: &[(&str, bool)]| {
+        let circumstances = Circumstances {
+            file: FileAtHand::None,
+            ..circumstances()
+        };
+        judge(&statuses(codes), &circumstances).integrity
+    };
+    let whole = judged(&[
+        ("claimSignature.validated", false),
+        ("assertion.dataHash.mismatch", true),
+    ]);
+    assert_eq!(whole.state, Integrity::FileAbsent);
+    assert_eq!(whole.codes, []);
+    let changed = judged(&[
+        ("claimSignature.validated", false),
+        ("assertion.hashedURI.mismatch", true),
+    ]);
+    assert_eq!(changed.state, Integrity::ManifestAltered);
+}
+
+#[test]
+fn a_local_list_speaks_before_an_answer_that_all_is_well() {
+    let judged = |here| {
+        let mut codes = SOUND.to_vec();
+        codes.push(("signingCredential.ocsp.notRevoked", false));
+        let circumstances = Circumstances {
+            revoked_here: here,
+            ..circumstances()
+        };
+        let verdicts = judge(&statuses(&codes), &circumstances);
+        (verdicts.revocation.state, verdicts.are_sound())
+    };
+    assert_eq!(judged(None), (Revocation::Good, true));
+    let before = judged(Some(RevokedHere::Before));
+    assert_eq!(before, (Revocation::RevokedHere, false));
+    let later = judged(Some(RevokedHere::AfterTrustedTime));
+    assert_eq!(later, (Revocation::RevokedLater, true));
 }

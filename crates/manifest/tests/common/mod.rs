@@ -1,6 +1,8 @@
 //! Pictures, keys and specifications for the tests, all made in code.
 #![allow(dead_code, reason = "each test file uses its own part")]
 
+pub mod chain;
+
 use std::io::Cursor;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -19,6 +21,12 @@ pub const FORMATS: [(&str, ImageFormat); 3] = [
 ];
 pub const ID: u64 = 0x0123_4567_89ab_cdef;
 
+/// The present, Unix seconds.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap().as_secs() as i64
+}
+
 pub struct Keys {
     _home: tempfile::TempDir,
     signer: colophon_keys::ClaimSigner,
@@ -27,12 +35,8 @@ pub struct Keys {
 
 impl Keys {
     pub fn new() -> Self {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_secs() as i64;
         let home = tempfile::tempdir().unwrap();
-        let store = KeyStore::init(&home.path().join("keys"), InitOptions::local(now)).unwrap();
+        let store = KeyStore::init(&home.path().join("keys"), InitOptions::local(now())).unwrap();
         Self {
             signer: store.claim_signer().unwrap(),
             root: store.root_certificate_pem().unwrap(),

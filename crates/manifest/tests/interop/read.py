@@ -3,14 +3,25 @@
 Usage: read.py MODULE ROOT.pem FILE...
 MODULE is `c2pa` (the SDK's own bindings, of another version than ours) or `encypher_c2pa`
 (an independent implementation). Prints one JSON object a file: state with the root as an
-anchor, state without, failure codes of both. Exit code 3: the module is not installed.
+anchor, state without, failure codes of both; or why there is none. Exit code 3: the module is not installed.
 """
 
 import json
 import pathlib
 import sys
 
-MIME = {".jpg": "image/jpeg", ".png": "image/png", ".webp": "image/webp"}
+MIME = {
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".png": "image/png",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".avif": "image/avif",
+    ".heic": "image/heic",
+    ".heif": "image/heif",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+}
 
 
 def with_sdk(path, root):
@@ -54,8 +65,12 @@ def main():
     except ImportError:
         sys.exit(3)
     for file in files:
-        anchored, plain = read(pathlib.Path(file), root)
-        print(json.dumps({"anchored": anchored, "plain": plain}))
+        try:
+            anchored, plain = read(pathlib.Path(file), root)
+        except Exception as error:
+            print(json.dumps({"error": str(error) or type(error).__name__}), flush=True)
+            continue
+        print(json.dumps({"anchored": anchored, "plain": plain}), flush=True)
 
 
 main()

@@ -1,6 +1,6 @@
 //! What is told of manifests, attached and recovered.
 
-use colophon_manifest::{IngredientState, Verdicts};
+use colophon_manifest::IngredientState;
 use colophon_policy::ManifestState;
 use serde::{Deserialize, Serialize};
 
@@ -14,18 +14,30 @@ pub struct ManifestEvidence {
     pub id: Option<String>,
     /// One sentence when there is no manifest to show, such as one that is kept elsewhere.
     pub note: Option<String>,
+    /// Version of the claim: 1 or 2.
+    pub claim_version: Option<u8>,
     /// The program that wrote it.
     pub claim_generator: Option<AgentEvidence>,
+    /// All programs named as its writers.
+    pub claim_generators: Vec<AgentEvidence>,
     /// The specification version that it claims to follow.
     pub spec_version: Option<String>,
     /// Who signed: only a name, unless the trust verdict says otherwise.
     pub signer: Option<SignerEvidence>,
-    /// Title of the picture.
+    /// Title of the picture. May tell of a person.
     pub title: Option<String>,
     /// Digital source types of all actions.
     pub source_types: Vec<String>,
     /// Actions in order.
     pub actions: Vec<String>,
+    /// What actions say of themselves in words.
+    pub descriptions: Vec<String>,
+    /// Every model or program that an action names.
+    pub software_agents: Vec<AgentEvidence>,
+    /// What generators tell of model and operation; never a prompt.
+    pub ai_parameters: Vec<ValueEvidence>,
+    /// Labels of all statements.
+    pub assertions: Vec<String>,
     /// The model or program of the first action.
     pub software_agent: Option<AgentEvidence>,
     /// The time claimed by the first action.
@@ -38,8 +50,94 @@ pub struct ManifestEvidence {
     pub ledger_origin: Option<String>,
     /// The files it was made from.
     pub ingredients: Vec<IngredientEvidence>,
+    /// One sentence when some of them are neither shown nor judged.
+    pub ingredients_note: Option<String>,
+    /// Places on the network that it names. None of them was asked.
+    pub references: Vec<ReferenceEvidence>,
+    /// Labels of the statements that may tell of a person.
+    pub personal_assertions: Vec<String>,
+    /// What those say; of full reports only.
+    pub personal: Vec<ValueEvidence>,
     /// Integrity, signature, time, trust, revocation and identity, each apart.
-    pub verdicts: Option<Verdicts>,
+    pub verdicts: Option<VerdictsEvidence>,
+    /// What this machine's own list says of the certificate.
+    pub revoked: Option<RevokedEvidence>,
+}
+
+/// The verdicts on one manifest. None of them follows from another.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct VerdictsEvidence {
+    /// Are the bytes and the statements those that were signed?
+    pub integrity: VerdictEvidence,
+    /// Does the signature check out?
+    pub signature: VerdictEvidence,
+    /// Is the time of signing known, and was the certificate in force then?
+    pub time: VerdictEvidence,
+    /// Does the certificate lead to a list?
+    pub trust: VerdictEvidence,
+    /// Was the certificate revoked?
+    pub revocation: VerdictEvidence,
+    /// Does a person or organisation besides the signer vouch for it?
+    pub identity: VerdictEvidence,
+}
+
+/// One verdict.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct VerdictEvidence {
+    /// Its state, such as `intact`; of a listed signer with the kind of list, such as `trusted-official`.
+    pub state: String,
+    /// The list that anchors the signer.
+    pub list: Option<String>,
+    /// One sentence for people.
+    pub sentence: String,
+    /// The status codes behind it, failures first.
+    pub codes: Vec<CodeEvidence>,
+}
+
+/// A status code of the specification or of the validator.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CodeEvidence {
+    /// The code.
+    pub code: String,
+    /// What it means.
+    pub sentence: String,
+    /// Whether something failed.
+    pub failed: bool,
+}
+
+/// A value with its name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ValueEvidence {
+    /// Its name.
+    pub name: String,
+    /// The value as text.
+    pub value: String,
+}
+
+/// A place on the network that a manifest names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ReferenceEvidence {
+    /// What is to be had there: `manifest`, `ocsp`, `did`, `cloud-data`, `ingredient` or `other`.
+    pub kind: String,
+    /// The same for people.
+    pub what: String,
+    /// Its address.
+    pub url: String,
+}
+
+/// An entry of this machine's own list of revoked certificates.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct RevokedEvidence {
+    /// From when on, RFC 3339.
+    pub from: String,
+    /// Why, such as `keyCompromise`.
+    pub reason: Option<String>,
 }
 
 /// A program or model.
@@ -110,14 +208,44 @@ pub struct SignerEvidence {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct IngredientEvidence {
-    /// Title.
+    /// Title. May tell of a person.
     pub title: Option<String>,
+    /// Media type.
+    pub format: Option<String>,
     /// Such as `parentOf`.
     pub relationship: String,
     /// Label of its manifest.
     pub manifest_id: Option<String>,
     /// What its manifest is worth.
     pub state: IngredientState,
+    /// The same for people.
+    pub sentence: String,
+    /// What failed.
+    pub codes: Vec<CodeEvidence>,
+    /// Its manifest, where it has one and it was not told of before.
+    pub manifest: Option<Box<NodeEvidence>>,
+}
+
+/// The manifest of an ingredient or of an earlier state, judged by itself.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct NodeEvidence {
+    /// The programs that wrote it.
+    pub claim_generators: Vec<AgentEvidence>,
+    /// Who signed: only a name, unless the trust verdict says otherwise.
+    pub signer: Option<SignerEvidence>,
+    /// Title of the picture. May tell of a person.
+    pub title: Option<String>,
+    /// Digital source types of all actions.
+    pub source_types: Vec<String>,
+    /// Actions in order.
+    pub actions: Vec<String>,
+    /// Every model or program that an action names.
+    pub software_agents: Vec<AgentEvidence>,
+    /// The verdicts on it.
+    pub verdicts: VerdictsEvidence,
+    /// The files it was made from.
+    pub ingredients: Vec<IngredientEvidence>,
 }
 
 /// A manifest taken from the ledger.

@@ -1,13 +1,17 @@
 //! The readers: manifest, mark, fingerprint, metadata.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use colophon_fingerprint::{Fingerprint, Quality, pdq_dihedral};
-use colophon_imaging::{Format, ImagingError, Limits, decode, sniff};
+use colophon_imaging::{Channels, Format, ImagingError, Limits, Picture, Samples, decode, sniff};
 use colophon_manifest::{ManifestReport, Reading, Revocation, TrustAnchors, read};
 use colophon_policy::ManifestState;
-use colophon_signals::{Findings, Says};
+use colophon_signals::pixels::{Layout, PixelMetadata, PixelView, read_pixels};
+use colophon_signals::{
+    ActionFacts, Agent, CredentialFacts, Findings, Says, Signal, read_credentials,
+};
 use colophon_watermark::Plane;
 use colophon_wording::Wording;
 
@@ -15,6 +19,7 @@ use super::contradictions::stated;
 use super::mark::{Mark, MarkReader};
 use crate::facts::manifest_state;
 use crate::report::ManifestEvidence;
+use crate::told;
 
 /// What the pixels show.
 pub(crate) struct Pixels {
@@ -24,6 +29,8 @@ pub(crate) struct Pixels {
     pub mark: Mark,
     /// Hashes of the eight turned versions; `None` for a tiny picture.
     pub fingerprint: Option<([Fingerprint; 8], Quality)>,
+    /// Marks of other generators.
+    pub marks: Vec<Signal>,
 }
 
 impl Pixels {
@@ -43,7 +50,7 @@ pub(crate) fn pixels(
     let picture = decode(bytes, limits)?;
     let frames = picture.frames_hint();
     let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let luma = picture.luma();
+    let (luma, marks) = rayon::join(|| picture.luma(), || marks_of_others(&picture));
     drop(picture);
     // INVARIANT: a decoded picture has at least one pixel and finite luma.
     let luma = Plane::new(width, height, luma)
@@ -57,17 +64,107 @@ pub(crate) fn pixels(
         frames,
         mark,
         fingerprint,
+        marks,
     })
 }
 
 /// Reads what metadata tells.
-pub(crate) fn metadata(_bytes: &[u8], _limits: &Limits) -> Findings {
-    Findings::default()
+pub(crate) fn metadata(bytes: &[u8]) -> Findings {
+    colophon_signals::read_metadata(bytes, &colophon_signals::Limits::default())
 }
 
-/// Adds what the manifest states and what the pixels carry.
-pub(crate) fn gather(findings: &mut Findings, _attached: &Attached, _pixels: Option<&Pixels>) {
+/// Reads the marks that other generators put into pixels. Pictures of 16 bits a sample have none: no
+/// generator writes them.
+fn marks_of_others(picture: &Picture) -> Vec<Signal> {
+    let Samples::U8(samples) = picture.samples() else {
+        return Vec::new();
+    };
+    let grown;
+    let (layout, samples) = match picture.channels() {
+        Channels::Rgb => (Layout::Rgb, samples),
+        Channels::Rgba => (Layout::Rgba, samples),
+        _ => {
+            grown = picture.to_rgb8();
+            (Layout::Rgb, &grown)
+        }
+    };
+    let comment = png_comment(picture);
+    let view = PixelView::new(picture.width(), picture.height(), layout, samples);
+    view.map_or_else(Vec::new, |view| {
+        let metadata = PixelMetadata {
+            comment: comment.as_deref(),
+        };
+        read_pixels(view, picture.is_lossless_source(), &metadata)
+    })
+}
+
+/// The PNG text `Comment`, which a signature over pixels may cover.
+fn png_comment(picture: &Picture) -> Option<Cow<'_, str>> {
+    let chunks = picture.metadata.png_chunks.iter();
+    let mut texts = chunks.filter_map(|chunk| {
+        let text = chunk.data.strip_prefix(b"Comment\0")?;
+        match &chunk.kind {
+            b"tEXt" => Some(text),
+            // Uncompressed, without language and translated keyword.
+            b"iTXt" => text.strip_prefix(&[0; 4]),
+            _ => None,
+        }
+    });
+    texts.next().map(String::from_utf8_lossy)
+}
+
+/// Puts together what metadata, manifest and pixels tell.
+pub(crate) fn gather(findings: &mut Findings, attached: &Attached, pixels: Option<&Pixels>) {
+    // What a manifest says counts only while its signature holds.
+    if let Some(report) = attached.report().filter(|_| attached.stated().is_some()) {
+        let (signals, marks) = read_credentials(&credentials(report, attached.state));
+        findings.signals.extend(signals);
+        findings.unreadable_marks.extend(marks);
+    }
+    findings.signals.extend(
+        pixels
+            .into_iter()
+            .flat_map(|pixels| pixels.marks.iter().cloned()),
+    );
     findings.signals.sort_by_key(|signal| signal.class);
+}
+
+/// A manifest as the reader of vendors' traces takes it.
+fn credentials(report: &ManifestReport, state: ManifestState) -> CredentialFacts<'_> {
+    fn agent(agent: &colophon_manifest::Agent) -> Agent<'_> {
+        Agent {
+            name: &agent.name,
+            version: agent.version.as_deref(),
+        }
+    }
+    let signer = report.signer.as_ref();
+    let ingredients = report.ingredients.iter();
+    let manifests = ingredients.filter_map(|ingredient| ingredient.manifest.as_ref());
+    CredentialFacts {
+        generators: report.claim_generators.iter().map(agent).collect(),
+        organisation: signer.and_then(|signer| signer.organisation.as_deref()),
+        common_name: signer.and_then(|signer| signer.common_name.as_deref()),
+        actions: report
+            .actions
+            .iter()
+            .map(|action| ActionFacts {
+                label: &action.action,
+                source_type: action.digital_source_type.as_deref(),
+                description: action.description.as_deref(),
+                agent: action.software_agent.as_ref().map(agent),
+            })
+            .collect(),
+        soft_bindings: report
+            .soft_bindings
+            .iter()
+            .map(|binding| binding.alg.as_str())
+            .collect(),
+        assertions: report.assertion_labels.iter().map(String::as_str).collect(),
+        ingredient_source_types: manifests
+            .flat_map(|manifest| manifest.digital_source_types.iter().map(String::as_str))
+            .collect(),
+        anchored: matches!(state, ManifestState::Trusted | ManifestState::Local),
+    }
 }
 
 /// What the manifest reader found.
@@ -104,9 +201,11 @@ impl Attached {
     }
 
     /// What is shown; `None` when there is no manifest and no hint of one.
-    pub fn evidence(&self, wording: &Wording) -> Option<ManifestEvidence> {
+    pub fn evidence(&self, wording: &Wording, full: bool) -> Option<ManifestEvidence> {
         match self.reading.as_ref()? {
-            Reading::Manifest(report) => Some(ManifestEvidence::new(report, self.state)),
+            Reading::Manifest(report) => {
+                Some(ManifestEvidence::new(report, self.state, wording, full))
+            }
             Reading::Remote { url } => Some(ManifestEvidence::unreadable(
                 self.state,
                 wording.fill("manifest-note.remote", &[("url", url)]),
@@ -119,9 +218,9 @@ impl Attached {
         }
     }
 
-    pub fn revocation_not_checked(&self) -> Option<&str> {
+    pub fn revocation_not_checked(&self, wording: &Wording) -> Option<String> {
         let revocation = &self.report()?.verdicts.revocation;
-        (revocation.state == Revocation::NotChecked).then_some(revocation.sentence.as_str())
+        (revocation.state == Revocation::NotChecked).then(|| told::revocation(revocation, wording))
     }
 }
 

@@ -2,40 +2,20 @@
 
 use anstyle::Style;
 
-use crate::printer::{ALERT, CAUTION, FAINT, GOOD, STRONG, styled};
+use super::{Line, STRONG, styled, symbol};
+use crate::document::Mark;
 use crate::text::{clean, wrapped};
 
 const INDENT: &str = "  ";
 /// Columns of a section's label.
-const LABEL: usize = 11;
-
-/// What a line of evidence says at a glance.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Mark {
-    /// Found, or in order.
-    Good,
-    /// Known only in part.
-    Caution,
-    /// Something that a person should look at.
-    Alert,
-    /// A plain statement.
-    Plain,
-}
-
-impl Mark {
-    fn symbol(self) -> (&'static str, Style) {
-        match self {
-            Self::Good => ("✓", GOOD),
-            Self::Caution => ("?", CAUTION),
-            Self::Alert => ("!", ALERT),
-            Self::Plain => ("-", FAINT),
-        }
-    }
-}
+const LABEL: usize = 13;
+/// Columns that a line inside another is set in by; so deep at most.
+const STEP: usize = 2;
+const DEEPEST: usize = 4;
 
 /// Text being set.
 #[derive(Debug)]
-pub struct Sheet {
+pub(super) struct Sheet {
     text: String,
     width: usize,
 }
@@ -74,15 +54,23 @@ impl Sheet {
     }
 
     /// A label with lines of evidence beside it.
-    pub fn section(&mut self, label: &str, lines: &[(Mark, String)]) {
+    pub fn section(&mut self, label: &str, lines: &[Line]) {
         let mut label = styled(STRONG, &format!("{label:<LABEL$}"));
-        for (mark, text) in lines {
-            let (symbol, style) = mark.symbol();
-            let mut symbol = styled(style, symbol);
-            for line in wrapped(text, self.width - INDENT.len() - LABEL - 2, "", "") {
-                self.push(&format!("{INDENT}{label}{symbol} {line}"));
+        for Line { depth, mark, text } in lines {
+            let (sign, style) = symbol(*mark);
+            let depth = STEP * depth.min(&DEEPEST);
+            let room = self.width - INDENT.len() - LABEL - depth - 2;
+            let inset = " ".repeat(depth);
+            // Inside another line, a plain one needs no sign.
+            let mut sign = if depth > 0 && *mark == Mark::Plain {
+                " ".to_owned()
+            } else {
+                styled(style, sign)
+            };
+            for line in wrapped(text, room, "", "") {
+                self.push(&format!("{INDENT}{label}{inset}{sign} {line}"));
                 label = " ".repeat(LABEL);
-                " ".clone_into(&mut symbol);
+                " ".clone_into(&mut sign);
             }
         }
     }
@@ -101,7 +89,16 @@ impl Sheet {
 
 #[cfg(test)]
 mod tests {
+    use super::super::FAINT;
     use super::*;
+
+    fn line(depth: usize, mark: Mark, text: &str) -> Line {
+        Line {
+            depth,
+            mark,
+            text: text.to_owned(),
+        }
+    }
 
     #[test]
     fn no_line_is_wider_than_the_sheet() {
@@ -109,23 +106,25 @@ mod tests {
         let long = "many words that go on and on ".repeat(10);
         sheet.paragraph(STRONG, &long);
         sheet.bullet(FAINT, &long);
-        sheet.section(
-            "Manifest",
-            &[(Mark::Good, long.clone()), (Mark::Alert, "short".into())],
-        );
+        let lines = [
+            line(0, Mark::Good, &long),
+            line(9, Mark::Plain, &long),
+            line(0, Mark::Alert, "short"),
+        ];
+        sheet.section("Manifest", &lines);
         let text = anstream::adapter::strip_str(&sheet.finish()).to_string();
         assert!(
             text.lines().all(|line| line.chars().count() <= 40),
             "{text}"
         );
-        assert!(text.ends_with("             ! short"), "{text}");
+        assert!(text.ends_with("               ! short"), "{text}");
     }
 
     #[test]
     fn text_from_outside_cannot_add_lines_or_colours() {
         let mut sheet = Sheet::new(80);
-        sheet.section("Manifest", &[(Mark::Plain, "a\n\u{1b}[2Jb".into())]);
+        sheet.section("Manifest", &[line(0, Mark::Plain, "a\n\u{1b}[2Jb")]);
         let text = anstream::adapter::strip_str(&sheet.finish()).to_string();
-        assert_eq!(text, "  Manifest   - a[2Jb");
+        assert_eq!(text, "  Manifest     - a [2Jb");
     }
 }
