@@ -1,7 +1,6 @@
 //! Whole runs with a checker that needs no keys: order, duplicates, groups, resuming, and the three forms side by side.
 #![expect(
     clippy::unwrap_used,
-    clippy::expect_used,
     clippy::panic,
     reason = "a test fails by panicking"
 )]
