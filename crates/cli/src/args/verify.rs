@@ -52,15 +52,9 @@ pub struct Verify {
 #[command(next_help_heading = "Many pictures")]
 #[group(skip)]
 pub struct Bulk {
-    /// Write the report of each picture as a line of JSON; `-` is standard output
-    #[arg(long, value_name = "OUT", group = "output", conflicts_with_all = ["json", "heat_map", "crjson"])]
-    pub jsonl: Option<PathBuf>,
-    /// Write a row of CSV for each picture; `-` is standard output
-    #[arg(long, value_name = "OUT", group = "output", conflicts_with_all = ["json", "heat_map", "crjson"])]
-    pub csv: Option<PathBuf>,
-    /// Write a row of an Apache Parquet file for each picture
-    #[arg(long, value_name = "OUT", group = "output", conflicts_with_all = ["json", "heat_map", "crjson"])]
-    pub parquet: Option<PathBuf>,
+    /// What is written.
+    #[command(flatten)]
+    pub targets: Targets,
     /// Go on where a run with the same options was stopped
     #[arg(long, requires = "output")]
     pub resume: bool,
@@ -75,9 +69,24 @@ pub struct Bulk {
     pub other_files: bool,
 }
 
-impl Bulk {
+/// What a run over many pictures writes.
+#[derive(Debug, Args)]
+#[group(id = "output", multiple = true)]
+pub struct Targets {
+    /// Write the report of each picture as a line of JSON; `-` is standard output
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["json", "heat_map", "crjson"])]
+    pub jsonl: Option<PathBuf>,
+    /// Write a row of CSV for each picture; `-` is standard output
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["json", "heat_map", "crjson"])]
+    pub csv: Option<PathBuf>,
+    /// Write a row of an Apache Parquet file for each picture
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["json", "heat_map", "crjson"])]
+    pub parquet: Option<PathBuf>,
+}
+
+impl Targets {
     /// Whether there is an output to write.
-    pub fn is_asked_for(&self) -> bool {
+    pub fn are_asked_for(&self) -> bool {
         self.jsonl.is_some() || self.csv.is_some() || self.parquet.is_some()
     }
 }

@@ -28,7 +28,7 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
         let problem = TooMany(options.files.len());
         return Err(Failure::Request(problem.to_string()));
     }
-    if options.bulk.is_asked_for() {
+    if options.bulk.targets.are_asked_for() {
         return bulk::run(context, options);
     }
     let checker = Confined::new(context, options, options.files.len())?;
