@@ -1,5 +1,11 @@
 //! A browser shows the page without a complaint and prints it. `COLOPHON_BROWSER` names a Chromium; otherwise
 //! `chromium` is looked for, and without one the test is skipped.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops where its ground gives way"
+)]
 
 mod support;
 

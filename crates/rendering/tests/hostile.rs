@@ -1,4 +1,10 @@
 //! Whatever stands in a file: a page stays one well-formed page, a terminal gets lines of text.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops where its ground gives way"
+)]
 
 mod support;
 

@@ -1,5 +1,11 @@
 //! The JSON of reports against `docs/report.schema.json`, by a reader of our own for the words that the
 //! schema uses, and by Python's `jsonschema`.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops where its ground gives way"
+)]
 
 mod support;
 

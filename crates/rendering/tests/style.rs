@@ -1,5 +1,11 @@
 //! Colours of the page: text stands out from what is behind it, in light, in dark and on paper (WCAG 2.2, 1.4.3:
 //! a contrast of 4.5 or more).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test stops where its ground gives way"
+)]
 
 use std::collections::BTreeMap;
 
