@@ -52,7 +52,8 @@ pub fn run(folders: &[&str]) -> Result<()> {
 
 impl Table {
     fn add(&mut self, file: &Path) -> Result<()> {
-        let picture = image::open(file).with_context(|| format!("cannot decode {}", file.display()))?;
+        let picture =
+            image::open(file).with_context(|| format!("cannot decode {}", file.display()))?;
         let layout = if picture.color().has_alpha() {
             Layout::Rgba
         } else {
@@ -109,7 +110,9 @@ impl Table {
             1e3 * self.time.as_secs_f64() / self.pictures.max(1) as f64,
             1e9 * self.time.as_secs_f64() / self.pixels.max(1) as f64
         );
-        println!("| message (plane) | hits | rate at most, 95 % | wrong bits beyond the limit: pictures | largest z |");
+        println!(
+            "| message (plane) | hits | rate at most, 95 % | wrong bits beyond the limit: pictures | largest z |"
+        );
         println!("| --- | --- | --- | --- | --- |");
         for (name, row) in self.rows.values() {
             let nearest: Vec<String> = row
@@ -193,7 +196,10 @@ mod tests {
     fn the_interval_is_the_usual_one() {
         for (hits, trials, expected) in [(0, 100, 0.036_216), (3, 2000, 0.004_377), (5, 5, 1.0)] {
             let bound = upper_bound(hits, trials);
-            assert!((bound - expected).abs() < 2e-6, "{hits} of {trials}: {bound}");
+            assert!(
+                (bound - expected).abs() < 2e-6,
+                "{hits} of {trials}: {bound}"
+            );
         }
     }
 }

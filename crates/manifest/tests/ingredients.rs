@@ -24,9 +24,8 @@ fn jpeg() -> Vec<u8> {
 }
 
 fn nested(chain: &Chain, depth: usize) -> Vec<u8> {
-    let signer = chain.signer();
-    let first = signed_by(&mut builder(&created(2)), &jpeg(), signer.as_ref());
-    (0..depth).fold(first, |parent, _| opened(&parent, &jpeg(), signer.as_ref()))
+    let first = signed_by(&mut builder(&created(2)), &jpeg(), chain);
+    (0..depth).fold(first, |parent, _| opened(&parent, &jpeg(), chain))
 }
 
 fn only(ingredients: &[Ingredient]) -> &Ingredient {
@@ -36,10 +35,10 @@ fn only(ingredients: &[Ingredient]) -> &Ingredient {
 
 #[test]
 fn every_manifest_of_the_tree_has_verdicts_of_its_own() {
-    let (ours, theirs) = (Chain::new("Ours", &[EMAIL]), Chain::new("Theirs", &[EMAIL]));
-    let first = signed_by(&mut builder(&created(2)), &jpeg(), theirs.signer().as_ref());
-    let second = opened(&first, &jpeg(), ours.signer().as_ref());
-    let third = opened(&second, &jpeg(), ours.signer().as_ref());
+    let (ours, theirs) = (Chain::new("Ours"), Chain::new("Theirs"));
+    let first = signed_by(&mut builder(&created(2)), &jpeg(), &theirs);
+    let second = opened(&first, &jpeg(), &ours);
+    let third = opened(&second, &jpeg(), &ours);
     let report = report(&third, "image/jpeg", &ours.anchors());
     assert_eq!(report.verdicts.integrity.state, Integrity::Intact);
     assert_eq!(report.verdicts.trust.state.code(), "trusted-official");
@@ -64,9 +63,9 @@ fn every_manifest_of_the_tree_has_verdicts_of_its_own() {
 /// Changes a byte of the first manifest's title within the store of the second.
 #[test]
 fn a_changed_ingredient_changes_nothing_for_the_file_itself() {
-    let chain = Chain::new("Ours", &[EMAIL]);
-    let first = signed_by(&mut builder(&created(2)), &jpeg(), chain.signer().as_ref());
-    let mut second = opened(&first, &jpeg(), chain.signer().as_ref());
+    let chain = Chain::new("Ours");
+    let first = signed_by(&mut builder(&created(2)), &jpeg(), &chain);
+    let mut second = opened(&first, &jpeg(), &chain);
     let at = second
         .windows(15)
         .position(|it| it == b"made for a test")
@@ -94,7 +93,7 @@ fn a_changed_ingredient_changes_nothing_for_the_file_itself() {
 
 #[test]
 fn deep_trees_are_shown_to_a_depth_and_judged_in_time() {
-    let chain = Chain::new("Ours", &[EMAIL]);
+    let chain = Chain::new("Ours");
     let asset = nested(&chain, MAX_SHOWN_DEPTH + 3);
     let report = report(&asset, "image/jpeg", &chain.anchors());
     assert_eq!(report.verdicts.integrity.state, Integrity::Intact);
@@ -117,8 +116,8 @@ fn deep_trees_are_shown_to_a_depth_and_judged_in_time() {
 
 #[test]
 fn the_same_manifest_is_told_of_once() {
-    let chain = Chain::new("Ours", &[EMAIL]);
-    let part = signed_by(&mut builder(&created(2)), &jpeg(), chain.signer().as_ref());
+    let chain = Chain::new("Ours");
+    let part = signed_by(&mut builder(&created(2)), &jpeg(), &chain);
     let placed =
         |id: &str| json!({ "action": "c2pa.placed", "parameters": { "ingredientIds": [id] } });
     let mut definition = created(2);
@@ -134,7 +133,7 @@ fn the_same_manifest_is_told_of_once() {
             .add_ingredient_from_stream(ingredient.to_string(), "image/jpeg", stream)
             .unwrap();
     }
-    let asset = signed_by(&mut builder, &jpeg(), chain.signer().as_ref());
+    let asset = signed_by(&mut builder, &jpeg(), &chain);
     let report = report(&asset, "image/jpeg", &chain.anchors());
     let states: Vec<_> = report.ingredients.iter().map(|it| it.state).collect();
     assert_eq!(states, [IngredientState::Trusted; 2]);
@@ -148,14 +147,14 @@ fn the_same_manifest_is_told_of_once() {
 
 #[test]
 fn an_update_manifest_keeps_the_picture_of_the_earlier_one() {
-    let chain = Chain::new("Ours", &[EMAIL]);
-    let first = signed_by(&mut builder(&created(2)), &jpeg(), chain.signer().as_ref());
+    let chain = Chain::new("Ours");
+    let first = signed_by(&mut builder(&created(2)), &jpeg(), &chain);
     let definition = json!({
         "claim_version": 2, "claim_generator_info": [{ "name": "Writer" }], "format": "image/jpeg",
     });
     let mut builder = builder(&definition);
     builder.set_intent(BuilderIntent::Update);
-    let updated = signed_by(&mut builder, &first, chain.signer().as_ref());
+    let updated = signed_by(&mut builder, &first, &chain);
     let report = report(&updated, "image/jpeg", &chain.anchors());
     assert_eq!(
         report.verdicts.integrity.state,
@@ -174,7 +173,7 @@ fn an_update_manifest_keeps_the_picture_of_the_earlier_one() {
 /// Each level is signed over all below it, so that the store grows as the levels do.
 #[test]
 fn a_deadline_holds_for_many_ingredients() {
-    let chain = Chain::new("Ours", &[EMAIL]);
+    let chain = Chain::new("Ours");
     let asset = nested(&chain, 60);
     let anchors = TrustAnchors::none()
         .with(chain.list("ours", ListKind::Local, ListUse::Signers))

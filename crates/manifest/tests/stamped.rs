@@ -125,7 +125,63 @@ fn stapled_answers_are_read_where_their_authority_is_listed() {
     assert_eq!(state(REVOKED, &stamps), Revocation::Revoked);
 }
 
-/// Makes two authorities and three signers: one that runs out in three minutes, two with answers about them.
+#[test]
+fn certificates_for_every_accepted_use_are_trusted_by_their_root() {
+    // As of OpenAI in 2026, of Samsung, and of Microsoft in 2024.
+    for asset in [
+        include_bytes!("golden/use-claims.jpg").as_slice(),
+        include_bytes!("golden/use-documents.jpg"),
+        include_bytes!("golden/use-microsoft.jpg"),
+    ] {
+        let verdicts = read_jpeg(asset, &both()).verdicts;
+        assert_eq!(
+            verdicts.trust.state.code(),
+            "trusted-official",
+            "{verdicts:?}"
+        );
+        assert!(verdicts.are_sound(), "{verdicts:?}");
+    }
+}
+
+#[test]
+fn a_certificate_for_another_use_is_no_change_of_the_picture() {
+    let asset = include_bytes!("golden/use-code.jpg");
+    let verdicts = read_jpeg(asset, &both()).verdicts;
+    assert_eq!(verdicts.integrity.state, Integrity::Intact, "{verdicts:?}");
+    assert_eq!(verdicts.signature.state, Signature::Valid);
+    assert_eq!(verdicts.trust.state, Trust::Unacceptable);
+    let mut accepting = list(ListUse::Signers, SIGNERS);
+    accepting.key_usages = vec!["1.3.6.1.5.5.7.3.3".to_owned()];
+    let anchors = TrustAnchors::none().with(accepting).unwrap();
+    let verdicts = read_jpeg(asset, &anchors).verdicts;
+    assert_eq!(
+        verdicts.trust.state.code(),
+        "trusted-official",
+        "{verdicts:?}"
+    );
+}
+
+#[test]
+fn a_revocation_list_revokes_by_serial_number() {
+    let entries = RevokedCertificate::of_crl(include_bytes!("golden/stamped.crl.pem")).unwrap();
+    assert_eq!(entries.len(), 2);
+    assert_eq!(entries[0].reason.as_deref(), Some("keyCompromise"));
+    let state = |asset: &[u8]| {
+        let anchors = both().with_revoked(entries.clone());
+        read_jpeg(asset, &anchors).verdicts.revocation.state
+    };
+    assert_eq!(
+        state(include_bytes!("golden/use-documents.jpg")),
+        Revocation::RevokedHere
+    );
+    assert_eq!(
+        state(include_bytes!("golden/use-claims.jpg")),
+        Revocation::NotChecked
+    );
+}
+
+/// Makes two authorities and their signers: one that runs out in three minutes, two with answers about them, and those
+/// for other uses.
 const AUTHORITIES: &str = r#"
 set -e
 root() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 25000 -keyout $1.key -out $1.pem \
@@ -143,9 +199,15 @@ soon=$(date -u -d '+3 minutes' +%Y%m%d%H%M%SZ)
 leaf short "Signers Example" signers emailProtection $soon
 leaf good "Signers Example" signers emailProtection 20900101000000Z
 leaf revoked "Signers Example" signers emailProtection 20900101000000Z
+leaf claims "Signers Example" signers 1.3.6.1.4.1.62558.2.1,1.3.6.1.5.5.7.3.36 20900101000000Z
+leaf documents "Signers Example" signers 1.3.6.1.5.5.7.3.36 20900101000000Z
+leaf microsoft "Signers Example" signers 1.3.6.1.4.1.311.76.59.1.9 20900101000000Z
+leaf code "Signers Example" signers codeSigning 20900101000000Z
 leaf answers "Signers Example" signers OCSPSigning 20900101000000Z
 leaf stamper "Stamps Example" stamps critical,timeStamping 20900101000000Z
 openssl ca -config signers.cnf -cert signers.pem -keyfile signers.key -revoke revoked.pem -crl_reason keyCompromise
+openssl ca -config signers.cnf -cert signers.pem -keyfile signers.key -revoke documents.pem -crl_reason superseded
+openssl ca -config signers.cnf -cert signers.pem -keyfile signers.key -gencrl -crldays 20000 -out crl.pem
 for each in good revoked; do
   openssl ocsp -index signers.index -rsigner answers.pem -rkey answers.key -CA signers.pem -issuer signers.pem \
     -cert $each.pem -ndays 20000 -respout $each.ocsp
@@ -239,6 +301,10 @@ fn make_the_stamped_files() {
         ("stamped-v2.jpg", "short", 2, true),
         ("stapled-good.jpg", "good", 2, false),
         ("stapled-revoked.jpg", "revoked", 2, false),
+        ("use-claims.jpg", "claims", 2, false),
+        ("use-documents.jpg", "documents", 2, false),
+        ("use-microsoft.jpg", "microsoft", 2, false),
+        ("use-code.jpg", "code", 2, false),
     ] {
         let signer = Stamper::new(home.path(), leaf, stamps);
         let picture = picture(ImageFormat::Jpeg);

@@ -426,6 +426,7 @@ impl Verifier {
                     anchors: &self.anchors,
                     deadline: self.deadline,
                     wording: self.wording,
+                    full: self.full,
                 };
                 source
                     .recover(bytes, pixels, attached.report(), hit)
@@ -437,7 +438,7 @@ impl Verifier {
             _ => None,
         };
         Evidence {
-            manifest: attached.evidence(self.wording),
+            manifest: attached.evidence(self.wording, self.full),
             watermark: None,
             faint_mark: pixels.and_then(|pixels| pixels.mark.faint),
             ledger: answer

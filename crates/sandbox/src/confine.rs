@@ -13,7 +13,10 @@
 mod files;
 #[cfg(unix)]
 mod limits;
-#[cfg(target_os = "linux")]
+#[cfg(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+))]
 mod syscalls;
 
 use std::path::PathBuf;
@@ -111,7 +114,10 @@ pub fn confine(rules: &Rules) -> Confinement {
     let rlimits = limits::set(rules);
     let landlock = files::restrict(&rules.readable) && alone;
     // Last: the filter refuses what the others need.
+    #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
     let seccomp = syscalls::filter(!rules.readable.is_empty());
+    #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
+    let seccomp = false;
     Confinement {
         rlimits,
         landlock,

@@ -5,11 +5,16 @@ use crate::{Dated, xmp};
 
 /// Reads the times that the entries state.
 pub(crate) fn read(out: &mut Collected<'_>) {
+    const MOST: usize = 200;
     let mut dates = std::mem::take(&mut out.dates);
+    let parts = Parts::of(out);
     for entry in &out.entries {
-        let Some((what, when)) = stated(entry, out) else {
+        let Some((what, when)) = stated(entry, &parts) else {
             continue;
         };
+        if dates.len() >= MOST {
+            break;
+        }
         dates.push(Dated {
             what,
             when,
@@ -29,22 +34,39 @@ pub(crate) fn read(out: &mut Collected<'_>) {
     out.dates = told;
 }
 
-fn stated(entry: &Entry, all: &Collected<'_>) -> Option<(&'static str, String)> {
-    let offset = |key: &str| {
-        all.find(Origin::Exif, key)
-            .map_or("", |entry| entry.value.as_str())
-    };
-    let iim_time = |key: &str| {
-        all.find(Origin::Iim, key)
-            .map_or("", |entry| entry.value.as_str())
-    };
+/// Parts of times that stand apart from their dates.
+struct Parts<'a> {
+    offset: &'a str,
+    offset_original: &'a str,
+    offset_digitized: &'a str,
+    created: &'a str,
+    digitised: &'a str,
+}
+
+impl<'a> Parts<'a> {
+    fn of(all: &'a Collected<'_>) -> Self {
+        let text = |origin, key| {
+            all.find(origin, key)
+                .map_or("", |entry| entry.value.as_str())
+        };
+        Self {
+            offset: text(Origin::Exif, "OffsetTime"),
+            offset_original: text(Origin::Exif, "OffsetTimeOriginal"),
+            offset_digitized: text(Origin::Exif, "OffsetTimeDigitized"),
+            created: text(Origin::Iim, "TimeCreated"),
+            digitised: text(Origin::Iim, "DigitalCreationTime"),
+        }
+    }
+}
+
+fn stated(entry: &Entry, parts: &Parts<'_>) -> Option<(&'static str, String)> {
     let value = entry.value.as_str();
     match entry.origin {
         Origin::Exif => {
             let (what, offset) = match entry.key.as_str() {
-                "DateTimeOriginal" => ("captured", offset("OffsetTimeOriginal")),
-                "DateTimeDigitized" => ("digitised", offset("OffsetTimeDigitized")),
-                "DateTime" => ("modified", offset("OffsetTime")),
+                "DateTimeOriginal" => ("captured", parts.offset_original),
+                "DateTimeDigitized" => ("digitised", parts.offset_digitized),
+                "DateTime" => ("modified", parts.offset),
                 _ => return None,
             };
             Some((what, exif(value, offset)?))
@@ -61,10 +83,8 @@ fn stated(entry: &Entry, all: &Collected<'_>) -> Option<(&'static str, String)> 
             Some((what, iso(value)?))
         }
         Origin::Iim => match entry.key.as_str() {
-            "DateCreated" => Some(("created", iim(value, iim_time("TimeCreated"))?)),
-            "DigitalCreationDate" => {
-                Some(("digitised", iim(value, iim_time("DigitalCreationTime"))?))
-            }
+            "DateCreated" => Some(("created", iim(value, parts.created)?)),
+            "DigitalCreationDate" => Some(("digitised", iim(value, parts.digitised)?)),
             _ => None,
         },
         Origin::PngText if entry.key.eq_ignore_ascii_case("Creation Time") => Some((

@@ -50,14 +50,24 @@ pub(crate) fn read(all: &Collected<'_>) -> Found {
     vendors::read(all, &mut found);
     tokens::read(all, &mut found);
     camera::read(all, &mut found);
-    found.signals = merged(found.signals);
+    found
+        .signals
+        .sort_by_key(|signal| (signal.class, signal.says));
     found
 }
 
 impl Found {
-    /// Keeps a trace.
+    /// Keeps a trace: one signal for a source, class and statement, whatever number of places it stands in.
     pub fn push(&mut self, draft: Draft) {
-        self.signals.push(draft.0);
+        let signal = draft.0;
+        match self
+            .signals
+            .iter_mut()
+            .find(|known| is_same(known, &signal))
+        {
+            Some(known) => merge(known, signal),
+            None => self.signals.push(signal),
+        }
     }
 
     /// Whether a declared trace of that source was found.
@@ -167,37 +177,32 @@ fn short(text: &str) -> String {
     text.trim().chars().take(MOST).collect()
 }
 
-/// One signal for a source, class and statement, whatever number of places it stands in; strongest first.
-pub(crate) fn merged(signals: Vec<Signal>) -> Vec<Signal> {
-    let mut all: Vec<Signal> = Vec::new();
-    for signal in signals {
-        let same = |each: &&mut Signal| {
-            let fits =
-                |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
-            each.source == signal.source
-                && each.class == signal.class
-                && each.says == signal.says
-                // Others are told apart by their names alone.
-                && (signal.source != Source::Other || fits(&each.tool, &signal.tool))
-        };
-        let Some(known) = all.iter_mut().find(same) else {
-            all.push(signal);
-            continue;
-        };
-        known.tool = known.tool.take().or(signal.tool);
-        known.version = known.version.take().or(signal.version);
-        known.note = known.note.or(signal.note);
-        for place in signal.places {
-            if !known.places.contains(&place) {
-                known.places.push(place);
-            }
-        }
-        for field in signal.fields {
-            if !known.fields.contains(&field) {
-                known.fields.push(field);
-            }
+fn is_same(known: &Signal, next: &Signal) -> bool {
+    let fits = match (&known.tool, &next.tool) {
+        (Some(known), Some(next)) => known == next,
+        _ => true,
+    };
+    known.source == next.source
+        && known.class == next.class
+        && known.says == next.says
+        // Others are told apart by their names alone.
+        && (known.source != Source::Other || fits)
+}
+
+fn merge(known: &mut Signal, next: Signal) {
+    const PLACES: usize = 50;
+    const FIELDS: usize = 120;
+    known.tool = known.tool.take().or(next.tool);
+    known.version = known.version.take().or(next.version);
+    known.note = known.note.or(next.note);
+    for place in next.places {
+        if known.places.len() < PLACES && !known.places.contains(&place) {
+            known.places.push(place);
         }
     }
-    all.sort_by_key(|signal| (signal.class, signal.says));
-    all
+    for field in next.fields {
+        if known.fields.len() < FIELDS && !known.fields.contains(&field) {
+            known.fields.push(field);
+        }
+    }
 }

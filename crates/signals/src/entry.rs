@@ -118,6 +118,7 @@ pub(crate) struct Collected<'l> {
     bytes_left: usize,
     pieces_left: usize,
     steps_left: usize,
+    json_values_left: usize,
 }
 
 impl<'l> Collected<'l> {
@@ -133,6 +134,7 @@ impl<'l> Collected<'l> {
             bytes_left: limits.metadata_bytes,
             pieces_left: limits.pieces,
             steps_left: limits.steps,
+            json_values_left: limits.json_values,
         }
     }
 
@@ -197,8 +199,16 @@ impl<'l> Collected<'l> {
         if entry.value.trim().is_empty() {
             return;
         }
+        if self.entries.len() >= self.limits.entries {
+            self.problem(&entry.place, "limit");
+            return;
+        }
         if entry.value.trim_start().starts_with('{') {
-            entry.json = json::object(&entry.value, self.limits);
+            let values = json::values(&entry.value, self.limits);
+            if let Some(values) = values.filter(|values| *values <= self.json_values_left) {
+                self.json_values_left -= values;
+                entry.json = json::object(&entry.value, self.limits);
+            }
         }
         self.entries.push(entry);
     }

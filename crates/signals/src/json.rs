@@ -8,7 +8,7 @@ use crate::Limits;
 /// `Infinity`, which ComfyUI writes, are read as null.
 pub(crate) fn object(text: &str, limits: &Limits) -> Option<Value> {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\0');
-    if text.len() > limits.json_bytes || !text.starts_with('{') || !within(text, limits) {
+    if text.len() > limits.json_bytes || !text.starts_with('{') || values(text, limits).is_none() {
         return None;
     }
     let value = serde_json::from_str(text)
@@ -47,9 +47,9 @@ fn end_of_object(text: &str, limits: &Limits) -> Option<usize> {
     None
 }
 
-/// Whether depth and number of values keep to the limits: parsed values take many times the bytes of
-/// their text.
-fn within(text: &str, limits: &Limits) -> bool {
+/// Number of values in a text, or more; `None` when depth or number is beyond the limits. Parsed values take
+/// many times the bytes of their text.
+pub(crate) fn values(text: &str, limits: &Limits) -> Option<usize> {
     let (mut depth, mut values, mut in_text, mut escaped) = (0_usize, 1_usize, false, false);
     for byte in text.bytes() {
         match byte {
@@ -65,10 +65,10 @@ fn within(text: &str, limits: &Limits) -> bool {
             _ => {}
         }
         if depth > limits.json_depth || values > limits.json_values {
-            return false;
+            return None;
         }
     }
-    true
+    Some(values)
 }
 
 fn without_nan(text: &str) -> Option<String> {

@@ -24,10 +24,12 @@ pub struct Limits {
     pub json_bytes: usize,
     /// Depth of nested JSON values.
     pub json_depth: usize,
-    /// Values in one JSON text.
+    /// Values in all JSON texts that are kept, and in any one of them.
     pub json_values: usize,
     /// Entries of all EXIF directories of one file.
     pub exif_entries: usize,
+    /// Names and values kept of all metadata.
+    pub entries: usize,
     /// Bytes at either end of the file that are searched for packets outside their places.
     pub scan_bytes: usize,
 }
@@ -48,6 +50,7 @@ impl Default for Limits {
             json_depth: 60,
             json_values: 200_000,
             exif_entries: 4_000,
+            entries: 20_000,
             scan_bytes: 16 * MIB,
         }
     }

@@ -5,7 +5,6 @@
 //! modules of `interop/requirements-pixels.txt`; `python3` otherwise.
 #![expect(
     clippy::unwrap_used,
-    clippy::panic,
     reason = "a test stops where its ground gives way"
 )]
 
@@ -26,7 +25,7 @@ fn picture(width: u32, height: u32) -> Vec<u8> {
         for c in 0..3 {
             let base = 40 + ((cell * 3 + c + 1).wrapping_mul(2_654_435_761) >> 24) % 176;
             let slope = (x % 32 * (c + 1) + y % 32 * (3 - c)) / 4;
-            let noise = (x * y * (c + 5) >> 3) % 5;
+            let noise = ((x * y * (c + 5)) >> 3) % 5;
             let slope = if cell % 2 == 1 { slope } else { 0 };
             let noise = if cell % 3 == 0 { noise } else { 0 };
             samples.push((base + slope + noise) as u8);
@@ -77,13 +76,14 @@ fn votes_are_those_that_the_package_gave() {
     let blocks = Blocks::of(&view(&samples, 256, 256)).unwrap();
     for (line, (name, plane)) in text.lines().zip(NAMES) {
         let digits = line.strip_prefix(name).unwrap().trim();
-        let ours: String = blocks
-            .bits(plane)
-            .chunks(4)
-            .map(|four| four.iter().fold(0, |digit, bit| digit << 1 | bit))
-            .map(|digit| format!("{digit:x}"))
+        let theirs: Vec<u8> = digits
+            .chars()
+            .flat_map(|digit| {
+                let four = digit.to_digit(16).unwrap();
+                (0..4).rev().map(move |i| (four >> i & 1) as u8)
+            })
             .collect();
-        assert_eq!(ours, digits, "{name}");
+        assert_eq!(blocks.bits(plane), theirs, "{name}");
     }
 }
 
@@ -173,7 +173,7 @@ fn package(arguments: &[&str], samples: &[u8]) -> Option<Vec<u8>> {
 
 #[test]
 fn the_package_votes_alike_and_its_marks_are_read() {
-    for (width, height) in [(256, 256), (333, 277), (520, 264)] {
+    for (width, height) in [(520, 264), (333, 277)] {
         let samples = picture(width, height);
         let size = [width.to_string(), height.to_string()];
         let ask = |task: &str, rest: &[&str], samples: &[u8]| {
@@ -194,7 +194,7 @@ fn the_package_votes_alike_and_its_marks_are_read() {
             };
             assert!(different <= allowed, "{name} {width}: {different}");
         }
-        for message in &MESSAGES {
+        for message in MESSAGES.iter().filter(|_| width == 333) {
             let bits: String = (0..message.length)
                 .map(|i| if message.bit(i) { '1' } else { '0' })
                 .collect();

@@ -3,99 +3,39 @@
 
 use std::io::Cursor;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use c2pa::{Builder, Context, Settings, SigningAlg};
+use colophon_keys::{InitOptions, KeyStore};
 use colophon_manifest::{ListKind, ListUse, TrustAnchors, TrustList};
-use rcgen::{
-    BasicConstraints, CertificateParams, CertificateRevocationListParams, DnType,
-    ExtendedKeyUsagePurpose, IsCa, Issuer, KeyIdMethod, KeyPair, KeyUsagePurpose, RevocationReason,
-    RevokedCertParams, SerialNumber, date_time_ymd,
-};
 use serde_json::{Value, json};
 
-/// id-kp-emailProtection.
-pub const EMAIL: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 3, 4];
-/// id-kp-documentSigning.
-pub const DOCUMENTS: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 3, 36];
-/// c2pa-kp-claimSigning.
-pub const CLAIMS: &[u64] = &[1, 3, 6, 1, 4, 1, 62558, 2, 1];
-/// Microsoft's own.
-pub const MICROSOFT: &[u64] = &[1, 3, 6, 1, 4, 1, 311, 76, 59, 1, 9];
-/// id-kp-codeSigning, which signs no claims.
-pub const CODE: &[u64] = &[1, 3, 6, 1, 5, 5, 7, 3, 3];
-
-/// A root and a leaf under it.
+/// A chain of one's own, under any name.
 pub struct Chain {
-    root_params: CertificateParams,
-    root_key: KeyPair,
+    _home: tempfile::TempDir,
+    signer: colophon_keys::ClaimSigner,
     pub root: String,
     pub leaf: String,
-    key: String,
-}
-
-fn params(organisation: &str, name: &str) -> CertificateParams {
-    let mut params = CertificateParams::new(Vec::new()).unwrap();
-    params.distinguished_name.push(DnType::CountryName, "ZZ");
-    params
-        .distinguished_name
-        .push(DnType::OrganizationName, organisation);
-    params.distinguished_name.push(DnType::CommonName, name);
-    params.not_before = date_time_ymd(2024, 1, 1);
-    params.not_after = date_time_ymd(2096, 1, 1);
-    params
 }
 
 impl Chain {
-    /// A chain whose leaf names `organisation` and has these extended key usages.
-    pub fn new(organisation: &str, usages: &[&[u64]]) -> Self {
-        let mut root_params = params(organisation, "Root");
-        root_params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        root_params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
-        let root_key = KeyPair::generate().unwrap();
-        let root = root_params.self_signed(&root_key).unwrap().pem();
-        let mut leaf = params(organisation, "Signer");
-        leaf.serial_number = Some(SerialNumber::from(vec![0x5a, 1, 2]));
-        leaf.is_ca = IsCa::ExplicitNoCa;
-        leaf.key_usages = vec![KeyUsagePurpose::DigitalSignature];
-        leaf.use_authority_key_identifier_extension = true;
-        leaf.extended_key_usages = usages
-            .iter()
-            .map(|usage| ExtendedKeyUsagePurpose::Other(usage.to_vec()))
-            .collect();
-        let key = KeyPair::generate().unwrap();
-        let issuer = Issuer::from_params(&root_params, &root_key);
-        let leaf = leaf.signed_by(&key, &issuer).unwrap().pem();
+    /// A chain whose certificates name `organisation`.
+    pub fn new(organisation: &str) -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let options = InitOptions {
+            organisation: organisation.to_owned(),
+            ..InitOptions::local(super::now())
+        };
+        let store = KeyStore::init(&home.path().join("keys"), options).unwrap();
+        let signer = store.claim_signer().unwrap();
+        let end = "-----END CERTIFICATE-----\n";
+        let (leaf, _) = signer.chain_pem().split_once(end).unwrap();
         Self {
-            key: key.serialize_pem(),
-            root_params,
-            root_key,
-            root,
-            leaf,
+            leaf: format!("{leaf}{end}"),
+            root: store.root_certificate_pem().unwrap(),
+            signer,
+            _home: home,
         }
-    }
-
-    pub fn signer(&self) -> c2pa::BoxedSigner {
-        let key = self.key.as_bytes();
-        c2pa::create_signer::from_keys(self.leaf.as_bytes(), key, SigningAlg::Es256, None).unwrap()
-    }
-
-    /// The root's revocation list with the leaf on it, DER.
-    pub fn crl(&self) -> Vec<u8> {
-        let revoked = RevokedCertParams {
-            serial_number: SerialNumber::from(vec![0x5a, 1, 2]),
-            revocation_time: date_time_ymd(2025, 9, 21),
-            reason_code: Some(RevocationReason::KeyCompromise),
-            invalidity_date: None,
-        };
-        let list = CertificateRevocationListParams {
-            this_update: date_time_ymd(2025, 9, 22),
-            next_update: date_time_ymd(2096, 1, 1),
-            crl_number: SerialNumber::from(1),
-            issuing_distribution_point: None,
-            revoked_certs: vec![revoked],
-            key_identifier_method: KeyIdMethod::Sha256,
-        };
-        let issuer = Issuer::from_params(&self.root_params, &self.root_key);
-        list.signed_by(&issuer).unwrap().der().to_vec()
     }
 
     /// The root as a list.
@@ -113,6 +53,42 @@ impl Chain {
     pub fn anchors(&self) -> TrustAnchors {
         let list = self.list("theirs", ListKind::Official, ListUse::Signers);
         TrustAnchors::none().with(list).unwrap()
+    }
+}
+
+impl c2pa::Signer for Chain {
+    fn sign(&self, data: &[u8]) -> c2pa::Result<Vec<u8>> {
+        Ok(self.signer.sign(data).to_vec())
+    }
+
+    fn alg(&self) -> SigningAlg {
+        SigningAlg::Ed25519
+    }
+
+    fn certs(&self) -> c2pa::Result<Vec<Vec<u8>>> {
+        let blocks = self
+            .signer
+            .chain_pem()
+            .split("-----BEGIN CERTIFICATE-----")
+            .skip(1);
+        let der = |block: &str| {
+            let body: String = block
+                .split("-----END")
+                .next()
+                .unwrap()
+                .split_whitespace()
+                .collect();
+            STANDARD.decode(body).unwrap()
+        };
+        Ok(blocks.map(der).collect())
+    }
+
+    fn reserve_size(&self) -> usize {
+        4096
+    }
+
+    fn send_timestamp_request(&self, _message: &[u8]) -> Option<c2pa::Result<Vec<u8>>> {
+        None
     }
 }
 

@@ -21,6 +21,12 @@ pub const FORMATS: [(&str, ImageFormat); 3] = [
 ];
 pub const ID: u64 = 0x0123_4567_89ab_cdef;
 
+/// The present, Unix seconds.
+pub fn now() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.unwrap().as_secs() as i64
+}
+
 pub struct Keys {
     _home: tempfile::TempDir,
     signer: colophon_keys::ClaimSigner,
@@ -29,12 +35,8 @@ pub struct Keys {
 
 impl Keys {
     pub fn new() -> Self {
-        let now = SystemTime::now()
-            .duration_since(UNIX_EPOCH)
-            .unwrap()
-            .as_secs() as i64;
         let home = tempfile::tempdir().unwrap();
-        let store = KeyStore::init(&home.path().join("keys"), InitOptions::local(now)).unwrap();
+        let store = KeyStore::init(&home.path().join("keys"), InitOptions::local(now())).unwrap();
         Self {
             signer: store.claim_signer().unwrap(),
             root: store.root_certificate_pem().unwrap(),

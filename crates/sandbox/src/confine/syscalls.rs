@@ -1,5 +1,7 @@
 //! Seccomp: which system calls the kernel still answers.
 //!
+//! Written for the system calls of x86-64 and 64-bit ARM; elsewhere there is no filter.
+//!
 //! An allow-list, so that a call that a future kernel brings is refused too. What is not on it fails with `EPERM`
 //! instead of ending the process: libraries ask for harmless things (terminal sizes, processor features) and go on
 //! without, and nobody gains by asking again. `clone3` fails with `ENOSYS`, as on kernels without it: the C library
@@ -65,7 +67,11 @@ const PLAIN: [c_long; 41] = [
 ];
 
 /// For reading files below the folders that landlock leaves.
-const READING: [c_long; 4] = [
+const READING: [c_long; 8] = [
+    libc::SYS_faccessat,
+    libc::SYS_faccessat2,
+    libc::SYS_readlinkat,
+    libc::SYS_getcwd,
     libc::SYS_newfstatat,
     libc::SYS_statx,
     libc::SYS_getdents64,
@@ -117,16 +123,22 @@ fn conditional(may_open: bool) -> Result<Vec<(c_long, Vec<SeccompRule>)>, Error>
     let own = u64::from(std::process::id());
     let writing = (libc::O_ACCMODE | libc::O_CREAT | libc::O_TRUNC | libc::O_APPEND) as u64;
     let command = |command: i32| rule(1, Width::Dword, Is::Eq, command as u64);
+    // What the standard library asks of a descriptor.
+    let mut commands = vec![
+        command(libc::F_DUPFD_CLOEXEC)?,
+        command(libc::F_GETFD)?,
+        command(libc::F_GETFL)?,
+    ];
+    if may_open {
+        // A data base that others write is read under locks.
+        commands.extend([
+            command(libc::F_GETLK)?,
+            command(libc::F_SETLK)?,
+            command(libc::F_SETLKW)?,
+        ]);
+    }
     let mut calls = vec![
-        // What the standard library asks of a descriptor.
-        (
-            libc::SYS_fcntl,
-            vec![
-                command(libc::F_DUPFD_CLOEXEC)?,
-                command(libc::F_GETFD)?,
-                command(libc::F_GETFL)?,
-            ],
-        ),
+        (libc::SYS_fcntl, commands),
         // Threads, and no processes.
         (
             libc::SYS_clone,
@@ -147,7 +159,7 @@ fn conditional(may_open: bool) -> Result<Vec<(c_long, Vec<SeccompRule>)>, Error>
             vec![
                 SeccompRule::new(vec![
                     Condition::new(0, Width::Dword, Is::Eq, 0)?,
-                    Condition::new(1, Width::Dword, Is::Eq, u64::from(libc::RLIMIT_CPU))?,
+                    Condition::new(1, Width::Dword, Is::Eq, libc::RLIMIT_CPU as u64)?,
                 ])?,
                 SeccompRule::new(vec![
                     Condition::new(0, Width::Dword, Is::Eq, 0)?,
@@ -157,7 +169,7 @@ fn conditional(may_open: bool) -> Result<Vec<(c_long, Vec<SeccompRule>)>, Error>
         ),
         (
             libc::SYS_setrlimit,
-            vec![rule(0, Width::Dword, Is::Eq, u64::from(libc::RLIMIT_CPU))?],
+            vec![rule(0, Width::Dword, Is::Eq, libc::RLIMIT_CPU as u64)?],
         ),
         // One's own threads, which is how a process aborts itself.
         (libc::SYS_tgkill, vec![rule(0, Width::Dword, Is::Eq, own)?]),

@@ -97,6 +97,19 @@ fn act(request: Request<'_>, count: u32) -> Reply {
             let mut text = String::new();
             file.read_to_string(&mut text)
         })),
+        "lock" => report(File::open(argument).and_then(|file| {
+            let whole = libc::flock {
+                l_type: libc::F_RDLCK as i16,
+                l_whence: 0,
+                l_start: 0,
+                l_len: 0,
+                l_pid: 0,
+            };
+            Ok(nix::fcntl::fcntl(
+                &file,
+                nix::fcntl::FcntlArg::F_SETLK(&whole),
+            )?)
+        })),
         "list" => report(std::fs::read_dir(argument).map(Iterator::count)),
         "write" => report(File::create(argument)),
         "append" => report(OpenOptions::new().append(true).open(argument)),

@@ -213,6 +213,11 @@ fn a_given_folder() {
     let (folder, file) = (folder.path().display(), file.display());
     assert_eq!(told(&pool, &format!("read {file}")), "done");
     assert_eq!(told(&pool, &format!("list {folder}")), "done");
+    assert_eq!(
+        told(&pool, &format!("lock {file}")),
+        "done",
+        "as data bases do"
+    );
     refused(&pool, "read /etc/passwd");
     refused(&pool, &format!("read {folder}/../../etc/passwd"));
     refused(&pool, &format!("write {file}.new"));

@@ -13,6 +13,7 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
 }
 
 fn captions(all: &Collected<'_>, found: &mut Found) {
+    let author = all.find(Origin::PngText, "Author");
     for entry in all.entries.iter().filter(|entry| entry.is_caption()) {
         let flags = Flags::of(&entry.value);
         let job = job_id(&entry.value);
@@ -32,7 +33,7 @@ fn captions(all: &Collected<'_>, found: &mut Found) {
         };
         if let Some(job) = job {
             draft = draft.personal("Job ID", job);
-            if let Some(author) = all.find(Origin::PngText, "Author") {
+            if let Some(author) = author {
                 draft = draft.personal("Author", &author.value);
             }
         }

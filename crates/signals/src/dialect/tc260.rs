@@ -30,7 +30,6 @@ const PRODUCERS: &[(&str, &str)] = &[
 ];
 
 pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
-    let before = found.signals.len();
     for entry in &all.entries {
         let named = match entry.origin {
             Origin::Xmp => entry.is_xmp(xmp::TC260, "AIGC") || entry.key == "AIGC",
@@ -43,7 +42,7 @@ pub(super) fn read(all: &Collected<'_>, found: &mut Found) {
             found.push(label.signal(&entry.place));
         }
     }
-    if found.signals.len() > before {
+    if found.has(Source::Tc260) {
         return;
     }
     for (text, place) in &all.packets {

@@ -1,6 +1,6 @@
 //! The bit that each block carries under `dwtDct` of invisible-watermark 0.2.0 (`maxDct.py`).
 //!
-//! The package turns the picture into OpenCV's YUV, takes the approximation of one Haar step of U, and cuts it
+//! The package turns the picture into `OpenCV`'s YUV, takes the approximation of one Haar step of U, and cuts it
 //! into 4x4 blocks (8x8 pixels), row by row; in spite of the name there is no cosine transform. The largest
 //! coefficient but the first, by amount, is the carrier: its remainder by 36 tells the bit, above 18 is a one.
 //!
@@ -19,8 +19,8 @@ const BLOCK: usize = 8;
 const COEFFICIENTS: usize = BLOCK / 2;
 /// The package refuses pictures of fewer pixels.
 const MIN_PIXELS: usize = 256 * 256;
-/// The Haar low-pass filter as PyWavelets rounds it.
-const HAAR: f64 = 0.707_106_781_186_547_6;
+/// The Haar low-pass filter as `PyWavelets` rounds it.
+const HAAR: f64 = std::f64::consts::FRAC_1_SQRT_2;
 
 /// In which numbers a mark was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -112,10 +112,10 @@ impl Blocks {
 
 /// Adding and taking away this rounds a float below it in amount to the nearest whole number.
 const WHOLE: f32 = 12_582_912.0;
-/// Half a unit of OpenCV's fixed point, so that halves are rounded up.
+/// Half a unit of `OpenCV`'s fixed point, so that halves are rounded up.
 const UP: f32 = 1.0 / 32_768.0;
 
-/// U of one pixel, 17 to 239, as OpenCV's `COLOR_BGR2YUV` rounds it for bytes: coefficients are multiples of 2^-14.
+/// U of one pixel, 17 to 239, as `OpenCV`'s `COLOR_BGR2YUV` rounds it for bytes: coefficients are multiples of 2^-14.
 /// All steps but the two roundings are exact in floats, and compilers turn them into vectors.
 fn chroma(red: f32, green: f32, blue: f32) -> f32 {
     const UNIT: f32 = 1.0 / 16_384.0;
@@ -130,7 +130,7 @@ fn chroma_of(red: u8, green: u8, blue: u8) -> f32 {
 }
 
 /// The bit of a block of bytes whose largest sum lies on the border of a cell: in doubles, added up in
-/// PyWavelets' order (columns first).
+/// `PyWavelets`' order (columns first).
 #[cold]
 fn exact_bit(view: &PixelView<'_>, left: usize, top: usize, largest: i32) -> u8 {
     let mut value: f64 = 0.0;
@@ -261,7 +261,7 @@ impl Largest {
     }
 }
 
-/// Half the sum of OpenCV's float U, (B - Y) 0.492 + 0.5, over four pixels whose samples add up to these.
+/// Half the sum of `OpenCV`'s float U, (B - Y) 0.492 + 0.5, over four pixels whose samples add up to these.
 fn haar_of_u(red: f32, green: f32, blue: f32) -> f32 {
     0.246 * (0.886 * blue - 0.587 * green - 0.299 * red) + 1.0
 }
@@ -271,7 +271,7 @@ mod tests {
     use super::super::Layout;
     use super::*;
 
-    /// Values of `cv2.cvtColor(..., cv2.COLOR_BGR2YUV)[..., 1]` of OpenCV 5.0.0.
+    /// Values of `cv2.cvtColor(..., cv2.COLOR_BGR2YUV)[..., 1]` of `OpenCV` 5.0.0.
     #[test]
     fn chroma_is_rounded_as_in_opencv() {
         for (rgb, expected) in [
@@ -286,7 +286,7 @@ mod tests {
         }
     }
 
-    /// OpenCV computes in whole numbers; every colour in steps that meet all remainders.
+    /// `OpenCV` computes in whole numbers; every colour in steps that meet all remainders.
     #[test]
     fn floats_round_like_whole_numbers() {
         for i in (0..1 << 24).step_by(7) {

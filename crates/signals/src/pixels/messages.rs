@@ -5,8 +5,9 @@
 //!
 //! The bound: take a picture and let the message be drawn at random, as most of these were. Whatever the picture
 //! votes, the number of wrong bits is binomial, so [`Message::allowed_wrong`] bounds the chance of acceptance for
-//! each (message, plane) by 1e-9. For messages that are text, an eighth of the bits is the limit besides, since
-//! letters share bits that a pattern of period eight could hit. [`MIN_Z`] demands that the votes are clear, too.
+//! each (message, plane) by 1e-8, and their sum by 2e-8. For messages that are text, an eighth of the bits is the
+//! limit besides, since letters share bits that a pattern of period eight could hit. [`MIN_Z`] demands that the
+//! votes are clear, too.
 
 use super::PixelView;
 use super::blocks::{Blocks, Plane};
@@ -87,7 +88,7 @@ pub static MESSAGES: [Message; 8] = [
         Source::StableDiffusion,
         "Stable Diffusion 1",
     ),
-    text("SDV2", 0, Source::StableDiffusion, "Stable Diffusion 2"),
+    text("SDV2", 1, Source::StableDiffusion, "Stable Diffusion 2"),
     text("InvokeAI", 8, Source::InvokeAi, "InvokeAI"),
     text("HumanSD", 6, Source::Other, "HumanSD"),
     text("Cremage", 6, Source::Other, "Cremage"),
@@ -211,11 +212,14 @@ mod tests {
     }
 
     #[test]
-    fn a_random_message_is_accepted_once_in_a_billion_at_most() {
+    fn a_random_message_is_accepted_twice_in_a_hundred_million_pictures_at_most() {
+        let mut sum = 0.0;
         for message in &MESSAGES {
             let chance = tail(message.length, message.allowed_wrong);
-            assert!(chance <= 1e-9, "{}: {chance}", message.name);
+            assert!(chance <= 1e-8, "{}: {chance}", message.name);
+            sum += chance * message.planes.len() as f64;
         }
+        assert!(sum <= 2e-8, "{sum}");
     }
 
     /// Stripes and other repetitions in a clean picture give votes of a short period; the best of them must

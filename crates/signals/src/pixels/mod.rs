@@ -1,7 +1,7 @@
 //! Marks that other generators put into pixels, and data that they hide there.
 //!
 //! Three kinds are read: the `dwtDct` mark of the Python package invisible-watermark with the messages that
-//! are public constants, data in the least significant bits ("stealth" metadata), and NovelAI's signature
+//! are public constants, data in the least significant bits ("stealth" metadata), and `NovelAI`'s signature
 //! over the pixels. Formats, bounds and measurements: `docs/signals.md`, "Marks in pixels".
 
 mod blocks;
@@ -95,7 +95,7 @@ pub struct PixelMetadata<'a> {
 /// Every mark found in the pixels, strongest first.
 ///
 /// `exact` says that the samples are losslessly the ones stored in the file (PNG, lossless WebP). Hidden data
-/// and NovelAI's signature are looked for only then; the `dwtDct` marks always. Nothing found means nothing.
+/// and `NovelAI`'s signature are looked for only then; the `dwtDct` marks always. Nothing found means nothing.
 pub fn read_pixels(view: PixelView<'_>, exact: bool, metadata: &PixelMetadata<'_>) -> Vec<Signal> {
     let mut signals = best_messages(&read_messages(&view));
     if exact {

@@ -3,6 +3,8 @@
 //! `NovelAI` signs what Python wrote after one key was taken out, so its separators, escapes and numbers must be
 //! had again: `", "` and `": "`, everything beyond printable ASCII as `\uXXXX`, floats in their shortest form.
 
+use std::fmt::Write;
+
 /// Nesting that is followed.
 const MAX_DEPTH: usize = 64;
 /// Python refuses longer whole numbers.
@@ -26,13 +28,14 @@ pub(super) fn without(text: &str, key: &str) -> Option<Without> {
         text,
         at: 0,
         out: String::with_capacity(text.len()),
+        taken: None,
     };
     writer.space();
-    let taken = writer.object(0, Some(key))?;
+    writer.object(0, Some(key))?;
     writer.space();
     (writer.at == text.len()).then_some(Without {
         rest: writer.out,
-        taken,
+        taken: writer.taken,
     })
 }
 
@@ -41,6 +44,8 @@ struct Writer<'a> {
     text: &'a str,
     at: usize,
     out: String,
+    /// The string under the key that is left out.
+    taken: Option<String>,
 }
 
 impl Writer<'_> {
@@ -65,22 +70,22 @@ impl Writer<'_> {
             return None;
         }
         match self.peek()? {
-            b'{' => self.object(depth, None).map(drop),
+            b'{' => self.object(depth, None),
             b'[' => self.array(depth),
             b'"' => self.string(),
             _ => self.word().or_else(|| self.number()),
         }
     }
 
-    /// Returns the string under `leave_out`, which is not written.
-    fn object(&mut self, depth: usize, leave_out: Option<&str>) -> Option<Option<String>> {
+    /// What stands under `leave_out` is kept and not written.
+    fn object(&mut self, depth: usize, leave_out: Option<&str>) -> Option<()> {
         self.take(b'{')?;
         self.out.push('{');
-        let (mut taken, mut first) = (None, true);
+        let mut first = true;
         self.space();
         if self.take(b'}').is_some() {
             self.out.push('}');
-            return Some(None);
+            return Some(());
         }
         loop {
             let before = self.out.len();
@@ -100,7 +105,7 @@ impl Writer<'_> {
             self.value(depth + 1)?;
             if is_left_out {
                 let value = self.out[value_starts..].strip_prefix('"')?;
-                taken = Some(value.strip_suffix('"')?.to_owned());
+                self.taken = Some(value.strip_suffix('"')?.to_owned());
                 self.out.truncate(before);
             } else {
                 first = false;
@@ -109,7 +114,7 @@ impl Writer<'_> {
             if self.take(b',').is_none() {
                 self.take(b'}')?;
                 self.out.push('}');
-                return Some(taken);
+                return Some(());
             }
         }
     }
@@ -197,7 +202,7 @@ impl Writer<'_> {
                 return;
             }
             _ => {
-                self.out.push_str(&format!("\\u{unit:04x}"));
+                let _ = write!(self.out, "\\u{unit:04x}");
                 return;
             }
         };

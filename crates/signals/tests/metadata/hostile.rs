@@ -50,18 +50,23 @@ proptest! {
     }
 }
 
-/// Files whose parts repeat what costs most; each takes time linear in its size, with a wide margin for
-/// busy machines.
-#[test]
-fn work_grows_no_faster_than_the_file() {
-    let size = 2 << 20;
-    let repeated = |part: &str| part.repeat(size / part.len());
+/// A directory that points at itself, and one that has as many entries as can be.
+fn directories() -> Vec<(&'static str, Vec<u8>)> {
     let mut cycle = b"II\x2a\0\x08\0\0\0".to_vec();
     cycle.extend([1, 0, 0x69, 0x87, 4, 0, 1, 0, 0, 0, 8, 0, 0, 0, 0, 0, 0, 0]);
     let mut many = b"MM\0\x2a\0\0\0\x08\xff\xff".to_vec();
     for _ in 0..65_535 {
         many.extend([0x01, 0x0e, 0, 2, 0xff, 0xff, 0xff, 0xff, 0, 0, 0, 8]);
     }
+    vec![("cycle", cycle), ("many entries", many)]
+}
+
+/// Files whose parts repeat what costs most; each takes time linear in its size, with a wide margin for
+/// busy machines.
+#[test]
+fn work_grows_no_faster_than_the_file() {
+    let size = 2 << 20;
+    let repeated = |part: &str| part.repeat(size / part.len());
     let files: Vec<(&str, Vec<u8>)> = vec![
         (
             "tags without end",
@@ -117,14 +122,35 @@ fn work_grows_no_faster_than_the_file() {
             ]
             .concat(),
         ),
-        ("cycle", cycle),
-        ("many entries", many),
+        (
+            "properties",
+            png(&vec![
+                text(
+                    "XML:com.adobe.xmp",
+                    &format!(
+                        "<rdf:RDF><rdf:Description {}/>",
+                        "dc:description='Job ID: 2b6e053b-9a65-4ca9-9e13-b6f4465164d4' "
+                            .repeat(4_000)
+                    )
+                );
+                50
+            ]),
+        ),
+        (
+            "values",
+            png_texts(
+                &[(
+                    "Comment",
+                    format!("{{\"a\":[{}1]}}", "{},".repeat(60_000)).as_str(),
+                ); 50],
+            ),
+        ),
         (
             "bomb",
             png(&vec![packed_text("Comment", &"x".repeat(8 << 20)); 30]),
         ),
     ];
-    for (name, file) in files {
+    for (name, file) in files.into_iter().chain(directories()) {
         let start = Instant::now();
         read_metadata(&file, &Limits::default());
         assert!(
