@@ -78,7 +78,7 @@ impl Item {
 /// A reason code and what it says.
 #[derive(Debug)]
 pub(crate) struct Code {
-    pub code: Phrase,
+    pub id: Phrase,
     pub sentence: Phrase,
     /// Whether it speaks against what was judged.
     pub failed: bool,

@@ -160,7 +160,7 @@ fn verdict_mark(name: &str, state: &str) -> Mark {
 fn codes(all: &[CodeEvidence]) -> Vec<Code> {
     all.iter()
         .map(|it| Code {
-            code: Phrase::outside(&it.code),
+            id: Phrase::outside(&it.code),
             sentence: Phrase::plain(&it.sentence),
             failed: it.failed,
         })

@@ -177,7 +177,7 @@ fn codes(out: &mut Markup, item: &Item, words: Words<'_>) {
             "li",
             &[("class", if code.failed { "failed" } else { "code" })],
         );
-        out.element("code", &[], &code.code);
+        out.element("code", &[], &code.id);
         out.element("span", &[], &code.sentence);
         if code.failed {
             out.element("em", &[], &words.text("page.failed"));

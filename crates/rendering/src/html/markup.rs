@@ -62,7 +62,12 @@ impl Markup {
     pub fn text(&mut self, text: &Phrase) {
         for part in text.parts() {
             if part.outside {
-                let _ = write!(self.0, "<bdi>{}</bdi>", escaped(&part.text));
+                let class = if is_time(&part.text) {
+                    " class=\"time\""
+                } else {
+                    ""
+                };
+                let _ = write!(self.0, "<bdi{class}>{}</bdi>", escaped(&part.text));
             } else {
                 self.0.push_str(&escaped(&part.text));
             }
@@ -114,6 +119,12 @@ pub(super) fn escaped(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// Whether this looks like a time, whose hyphens are no place for a line's end.
+fn is_time(text: &str) -> bool {
+    let is_part = |c: char| c.is_ascii_digit() || "-:.+TZ".contains(c);
+    (10..=35).contains(&text.len()) && text.contains('-') && text.chars().all(is_part)
 }
 
 #[cfg(test)]

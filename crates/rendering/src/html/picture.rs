@@ -137,7 +137,8 @@ impl Grid<'_> {
     fn cells(&self, letter: u8) -> String {
         self.all(letter)
             .map(|(column, row)| format!("M{column} {row}h1v1h-1z"))
-            .collect()
+            .collect::<Vec<_>>()
+            .concat()
     }
 
     /// A path around the cells of a class, where a cell of another class or the picture's edge follows.

@@ -134,7 +134,7 @@ fn collect(lines: &mut Vec<Line>, item: &Item, depth: usize, verbose: bool, word
         } else {
             Mark::Plain
         };
-        let text = format!("{}: {}", code.code.text(), code.sentence.text());
+        let text = format!("{}: {}", code.id.text(), code.sentence.text());
         line(depth + 1, mark, text);
     }
     let shown = if verbose { usize::MAX } else { FIELDS };
