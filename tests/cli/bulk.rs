@@ -18,7 +18,8 @@ fn rows(bench: &Bench, name: &str) -> Vec<Value> {
 
 fn row<'a>(rows: &'a [Value], file: &str) -> &'a Value {
     let found = rows.iter().find(|row| row["file"] == file);
-    found.unwrap_or_else(|| panic!("no row for {file}: {rows:#?}"))
+    assert!(found.is_some(), "no row for {file}: {rows:#?}");
+    found.unwrap()
 }
 
 #[test]

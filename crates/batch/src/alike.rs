@@ -86,7 +86,9 @@ mod tests {
 
     fn row(bits: &[usize], quality: i64) -> Row {
         let mut hash = [0; 32];
-        bits.iter().for_each(|bit| hash[bit / 8] ^= 1 << (bit % 8));
+        for bit in bits {
+            hash[bit / 8] ^= 1 << (bit % 8);
+        }
         Row {
             pdq: Some(Fingerprint(hash).to_string()),
             pdq_quality: Some(quality),

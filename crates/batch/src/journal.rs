@@ -131,17 +131,15 @@ impl Journal {
             .map_err(failed())?;
         lock(&file, path)?;
         let mut lines = Lines::new(&file);
-        let header = match lines.next_line().map_err(failed())? {
+        let Some(line) = lines.next_line().map_err(failed())? else {
             // Killed before the first line was out.
-            None => {
-                return Ok((
-                    Self::create(path, settings, reports, true)?,
-                    Finished::new(),
-                ));
-            }
-            Some(line) => serde_json::from_slice::<Header>(line)
-                .map_err(|_| BatchError::Foreign(path.to_path_buf()))?,
+            drop(lines);
+            file.set_len(0).map_err(BatchError::io("write", path))?;
+            let journal = Self::begin(file, path, settings, reports)?;
+            return Ok((journal, Finished::new()));
         };
+        let header: Header =
+            serde_json::from_slice(line).map_err(|_| BatchError::Foreign(path.to_path_buf()))?;
         let fits = header.colophon_bulk == VERSION && header.settings == settings;
         if !fits || (reports && !header.reports) {
             return Err(BatchError::OtherSettings(path.to_path_buf()));
@@ -330,6 +328,18 @@ mod tests {
             let (_, finished) = Journal::resume(&path, "s", true).unwrap();
             assert_eq!(finished.len(), 2, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_run_killed_before_its_first_line_begins_anew() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("part");
+        fs::write(&path, "{\"colophon_b").unwrap();
+        let (mut journal, finished) = Journal::resume(&path, "s", false).unwrap();
+        assert!(finished.is_empty());
+        journal.append(&record(1, "")).unwrap();
+        drop(journal);
+        assert_eq!(Journal::resume(&path, "s", false).unwrap().1.len(), 1);
     }
 
     #[test]

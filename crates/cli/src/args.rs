@@ -17,7 +17,7 @@ pub use generate::{Backend, Generate, Keep, ModelParts, Show};
 pub use issue::{Issue, OutputFormat, Strength};
 pub use models::{Info, Models, Pull};
 pub use trust::{Import, Kind, Revoke, Trust, Update, Usage};
-pub use verify::{Bulk, Verify, Worker};
+pub use verify::{Bulk, Targets, Verify, Worker};
 
 /// What `--help` says at its end.
 const EXIT_CODES: &str = "\

@@ -10,9 +10,11 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
+use colophon_gateway::{FetchLimits, fetch_guarded};
 use colophon_imaging::{Limits, read_bounded, read_bounded_from};
 use colophon_keys::Passphrase;
-use colophon_provenance::{Config, Home, Report, ReportError};
+use colophon_policy::ManifestState;
+use colophon_provenance::{Config, Home, NotChecked, Report, ReportError};
 use colophon_sandbox::{Caps, Cause, Pool, PoolOptions, Program, Request};
 use serde::{Deserialize, Serialize};
 
@@ -27,6 +29,8 @@ const DEADLINE: Duration = Duration::from_secs(60);
 const PICTURES_PER_CHILD: u32 = 64;
 /// Most children: a large picture takes up to a gigabyte while it is in hand.
 const MOST_CHILDREN: usize = 8;
+/// Room for a fetched manifest store beside the largest picture, bytes.
+const LARGEST_STORE: usize = 16 << 20;
 /// Variable with the passphrase of the keys, for children alone.
 pub const PASSPHRASE: &str = "COLOPHON_CHILD_PASSPHRASE";
 
@@ -51,6 +55,8 @@ pub struct Header {
     pub name: String,
     /// Why it could not be checked: only a report that says so is wanted.
     pub error: Option<ReportError>,
+    /// So many bytes before those of the file are a manifest store that was fetched for it.
+    pub store: usize,
 }
 
 /// What came of one picture.
@@ -72,6 +78,7 @@ pub struct Confined {
     pool: Pool,
     limits: Limits,
     children: usize,
+    fetches: bool,
 }
 
 impl Confined {
@@ -89,7 +96,9 @@ impl Confined {
         program.arguments = arguments(home.as_ref(), options)?;
         program.environment = environment(context, home.as_ref(), processors / children)?;
         let caps = Caps {
-            body: usize::try_from(limits.max_bytes).unwrap_or(usize::MAX),
+            body: usize::try_from(limits.max_bytes)
+                .unwrap_or(usize::MAX)
+                .saturating_add(LARGEST_STORE),
             ..Caps::default()
         };
         let pool = Pool::new(
@@ -104,6 +113,7 @@ impl Confined {
             pool,
             limits,
             children,
+            fetches: options.fetch,
         })
     }
 
@@ -127,7 +137,12 @@ impl Confined {
             Ok(bytes) => self.check(name, &bytes),
             Err(error) => {
                 let error = Some(ReportError::from(&error));
-                self.ask(&Header { name, error }, &[])
+                let header = Header {
+                    name,
+                    error,
+                    store: 0,
+                };
+                self.ask(&header, &[])
             }
         }
     }
@@ -145,6 +160,7 @@ impl Confined {
         let header = Header {
             name,
             error: Some(error),
+            store: 0,
         };
         Ok(self.ask(&header, &[])?.report)
     }
@@ -154,11 +170,57 @@ impl Confined {
     /// # Errors
     /// As [`Self::check_file`].
     pub fn check(&self, name: String, bytes: &[u8]) -> Result<Checked, Failure> {
-        let header = Header { name, error: None };
+        let header = Header {
+            name,
+            error: None,
+            store: 0,
+        };
+        let checked = self.ask_or_tell(header, bytes)?;
+        match remote_manifest(&checked.report).filter(|_| self.fetches) {
+            Some(url) => self.fetched(url, checked.report.file.clone(), bytes),
+            None => Ok(checked),
+        }
+    }
+
+    /// As [`Self::check`], with the manifest kept at `url`. That it could not be had is part of the report.
+    fn fetched(&self, url: &str, name: String, bytes: &[u8]) -> Result<Checked, Failure> {
+        match fetch_guarded(url, &FetchLimits::default()) {
+            Ok(store) => {
+                let header = Header {
+                    name,
+                    error: None,
+                    store: store.len(),
+                };
+                self.ask_or_tell(header, &[store.as_slice(), bytes].concat())
+            }
+            Err(error) => {
+                let header = Header {
+                    name,
+                    error: None,
+                    store: 0,
+                };
+                let mut checked = self.ask_or_tell(header, bytes)?;
+                checked
+                    .report
+                    .not_checked
+                    .push(NotChecked::new("remote-manifest", &error.to_string()));
+                Ok(checked)
+            }
+        }
+    }
+
+    /// Asks, and asks for a report that says so when the child ended over it.
+    fn ask_or_tell(&self, header: Header, bytes: &[u8]) -> Result<Checked, Failure> {
         match self.ask(&header, bytes) {
             Err(Failure::Sandbox(failure)) => {
                 let error = Some(ended(failure)?);
-                self.ask(&Header { error, ..header }, bytes)
+                let bytes = bytes.get(header.store..).unwrap_or_default();
+                let header = Header {
+                    error,
+                    store: 0,
+                    ..header
+                };
+                self.ask(&header, bytes)
             }
             other => other,
         }
@@ -184,6 +246,15 @@ impl Confined {
             crjson: reply.take(part::CRJSON),
         })
     }
+}
+
+/// Where the picture says that its manifest is kept, if it carries none.
+fn remote_manifest(report: &Report) -> Option<&str> {
+    let manifest = report.evidence.manifest.as_ref()?;
+    let remote = manifest.references.iter().find(|it| it.kind == "manifest");
+    remote
+        .filter(|_| manifest.state == ManifestState::RemoteOnly)
+        .map(|it| it.url.as_str())
 }
 
 /// The end of a child as the report tells it; the failure itself when it was not the picture's fault.

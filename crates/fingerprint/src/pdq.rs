@@ -251,8 +251,7 @@ impl<'a> BlurredRows<'a> {
 
     fn make(&mut self) {
         let (width, first) = (self.source.width, self.made);
-        let starts: [usize; LANES] =
-            std::array::from_fn(|lane| (first + lane) % self.kept * width);
+        let starts: [usize; LANES] = std::array::from_fn(|lane| (first + lane) % self.kept * width);
         let rows = lanes(self.source.plane, width, first);
         let ring = &mut self.ring;
         box_filter(rows, self.window, |x, sums, count| {

@@ -313,6 +313,16 @@ pub struct NotChecked {
     pub why: String,
 }
 
+impl NotChecked {
+    /// Something that was not checked, and why.
+    pub fn new(what: &str, why: &str) -> Self {
+        Self {
+            what: what.to_owned(),
+            why: why.to_owned(),
+        }
+    }
+}
+
 /// Who checked, and against what.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]

@@ -1,8 +1,8 @@
 //! Verdicts, codes and ingredients of manifests with the sentences that people are told for them.
 
 use colophon_manifest::{
-    Action, Agent, Ingredient, ManifestNode, NamedValue, Reference, Signer, Status, Verdict,
-    Verdicts,
+    Action, Agent, Ingredient, ManifestNode, NamedValue, Reference, ReferenceKind, Signer, Status,
+    Verdict, Verdicts,
 };
 use colophon_wording::Wording;
 
@@ -44,12 +44,18 @@ pub(crate) fn values(list: &[NamedValue]) -> Vec<ValueEvidence> {
 }
 
 pub(crate) fn references(list: &[Reference], wording: &Wording) -> Vec<ReferenceEvidence> {
-    let reference = |each: &Reference| ReferenceEvidence {
-        kind: each.kind.code().to_owned(),
-        what: wording.text(&format!("credentials.reference.{}", each.kind.code())),
-        url: each.url.clone(),
-    };
-    list.iter().map(reference).collect()
+    list.iter()
+        .map(|each| reference(each.kind, &each.url, wording))
+        .collect()
+}
+
+/// A place on the network.
+pub(crate) fn reference(kind: ReferenceKind, url: &str, wording: &Wording) -> ReferenceEvidence {
+    ReferenceEvidence {
+        kind: kind.code().to_owned(),
+        what: wording.text(&format!("credentials.reference.{}", kind.code())),
+        url: url.to_owned(),
+    }
 }
 
 /// Titles may tell of persons: for `full` reports only.

@@ -34,7 +34,7 @@ use crate::report::{
 };
 use crate::trust::{Lists, Revocations};
 use crate::{Home, ProvenanceError, hex};
-use examine::{Attached, Pixels};
+use examine::{Attached, ManifestReader, Pixels};
 use mark::{LedgerIds, MarkReader};
 use timeline::Timeline;
 
@@ -52,6 +52,8 @@ pub struct VerifierOptions {
     /// Whether reports tell everything: what may tell of a person (prompts, names, places, serial numbers), and
     /// how strong a mark is as a number. For operators only: an attacker could follow the number down.
     pub full: bool,
+    /// Whether the validator's own report on manifests (crJSON) is wanted. It holds all that they say.
+    pub crjson: bool,
     /// Language of the sentences.
     pub language: Language,
     /// Whether reports tell where in the picture the mark reads. For operators only, for the same
@@ -72,6 +74,7 @@ pub struct Verifier {
     ledger: Result<Ledger, Trouble>,
     ids: LedgerIds,
     full: bool,
+    crjson: bool,
     wording: &'static Wording,
     heat_map: bool,
     confinement: Vec<String>,
@@ -85,6 +88,8 @@ pub struct Examination {
     pub report: Report,
     /// Where in the picture the mark reads, if [`VerifierOptions::heat_map`] asks for it.
     pub heat_map: Option<HeatMap>,
+    /// The validator's own report on the manifest (crJSON), if [`VerifierOptions::crjson`] asks for it.
+    pub crjson: Option<String>,
 }
 
 /// What the readers of one file found.
@@ -167,6 +172,7 @@ impl Verifier {
             ledger,
             ids: LedgerIds::default(),
             full: options.full,
+            crjson: options.crjson,
             wording,
             heat_map: options.heat_map,
             confinement: Vec::new(),
@@ -207,20 +213,29 @@ impl Verifier {
 
     /// As [`Self::verify`], with what is too large for a report.
     pub fn examine(&self, bytes: &[u8], name: &str) -> Examination {
+        self.examine_with_store(bytes, None, name)
+    }
+
+    /// As [`Self::examine`], with a manifest store that was fetched from where the file says it is kept.
+    pub fn examine_with_store(
+        &self,
+        bytes: &[u8],
+        store: Option<&[u8]>,
+        name: &str,
+    ) -> Examination {
         let start = Instant::now();
-        let (pixels, (attached, mut findings)) = rayon::join(
+        let reader = ManifestReader {
+            limits: &self.limits,
+            anchors: &self.anchors,
+            deadline: self.deadline,
+            crjson: self.crjson,
+            wording: self.wording,
+        };
+        let (pixels, (mut attached, mut findings)) = rayon::join(
             || examine::pixels(bytes, &self.limits, self.mark_reader()),
-            || {
-                let manifest = examine::manifest(
-                    bytes,
-                    &self.limits,
-                    &self.anchors,
-                    self.deadline,
-                    self.wording,
-                );
-                (manifest, examine::metadata(bytes))
-            },
+            || (reader.read(bytes, store), examine::metadata(bytes)),
         );
+        attached.or_remote(findings.remote_manifest.as_deref());
         examine::gather(&mut findings, &attached, pixels.as_ref().ok());
         let read = Read {
             pixels: pixels.map_err(|error| ReportError::from(&error)),
@@ -289,7 +304,12 @@ impl Verifier {
             tool: self.tool(),
             elapsed_ms: start.elapsed().as_millis() as u64,
         };
-        Examination { report, heat_map }
+        let manifest = read.attached.report();
+        Examination {
+            report,
+            heat_map,
+            crjson: manifest.and_then(|manifest| manifest.crjson.clone()),
+        }
     }
 
     fn tool(&self) -> Tool {
@@ -431,7 +451,7 @@ impl Verifier {
                 source
                     .recover(bytes, pixels, attached.report(), hit)
                     .unwrap_or_else(|why| {
-                        not_checked.push(not_checked_entry("recovered-manifest", &why));
+                        not_checked.push(NotChecked::new("recovered-manifest", &why));
                         None
                     })
             }
@@ -489,7 +509,7 @@ impl Verifier {
             self.wording.fill(&format!("not-checked.{key}"), values)
         };
         let mut list = Vec::new();
-        let mut push = |what: &str, why: &str| list.push(not_checked_entry(what, why));
+        let mut push = |what: &str, why: &str| list.push(NotChecked::new(what, why));
         if let Some(why) = &attached.not_checked {
             push("manifest", why);
         }
@@ -538,13 +558,6 @@ impl Verifier {
         }
         push("marks-of-others", &text("marks-of-others"));
         list
-    }
-}
-
-fn not_checked_entry(what: &str, why: &str) -> NotChecked {
-    NotChecked {
-        what: what.to_owned(),
-        why: why.to_owned(),
     }
 }
 

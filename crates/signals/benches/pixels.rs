@@ -35,7 +35,7 @@ fn readers(criterion: &mut Criterion) {
         });
     }
     // Every block on the border of a cell: the slow way round.
-    let samples: Vec<u8> = [0, 0, 66].repeat((SIDE * SIDE) as usize);
+    let samples: Vec<u8> = [0, 0, 36].repeat((SIDE * SIDE) as usize);
     let view = PixelView::new(SIDE, SIDE, Layout::Rgb, &samples).expect("the sizes agree");
     criterion.bench_function("read_pixels 1024x1024 flat, worst case", |bencher| {
         bencher.iter(|| read_pixels(black_box(view), true, &PixelMetadata::default()));

@@ -74,8 +74,9 @@ impl List {
         let Line::Whole(line) = line else {
             return self.malformed("is longer than 64 KiB; shorten it");
         };
-        if !self.json && !(self.either && line.starts_with(b"{")) {
-            return match path_of(line) {
+        let is_json = self.json || (self.either && line.starts_with(b"{"));
+        if !is_json {
+            return match path_of(&line) {
                 Some(path) => file(path, None),
                 None => self.malformed("is no text in UTF-8; save the list as UTF-8"),
             };
@@ -140,14 +141,18 @@ fn unreadable(name: String, path: &Path, source: io::Error) -> Item {
 }
 
 /// A name as the system takes it: any bytes where those are names, UTF-8 elsewhere.
-fn path_of(line: Vec<u8>) -> Option<PathBuf> {
+#[cfg_attr(
+    unix,
+    expect(clippy::unnecessary_wraps, reason = "elsewhere there may be none")
+)]
+fn path_of(line: &[u8]) -> Option<PathBuf> {
     #[cfg(unix)]
     {
-        use std::os::unix::ffi::OsStringExt as _;
-        Some(std::ffi::OsString::from_vec(line).into())
+        use std::os::unix::ffi::OsStrExt as _;
+        Some(std::ffi::OsStr::from_bytes(line).into())
     }
     #[cfg(not(unix))]
     {
-        String::from_utf8(line).ok().map(PathBuf::from)
+        std::str::from_utf8(line).ok().map(PathBuf::from)
     }
 }

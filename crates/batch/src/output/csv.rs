@@ -16,7 +16,8 @@ impl<W: Write> Csv<W> {
         let mut writer = WriterBuilder::new()
             .terminator(Terminator::CRLF)
             .from_writer(to);
-        writer.write_record(Row::COLUMNS.iter().map(|column| column.name))?;
+        let names = Row::COLUMNS.iter().map(|column| column.name);
+        writer.write_record(names).map_err(plain)?;
         Ok(Self(writer))
     }
 }
@@ -24,20 +25,27 @@ impl<W: Write> Csv<W> {
 impl<W: Write> Sink for Csv<W> {
     fn row(&mut self, told: &Told<'_>) -> io::Result<()> {
         let cells = told.row.cells();
-        self.0.write_record(cells.iter().map(|cell| {
-            match cell {
-                Cell::Empty => Cow::Borrowed(""),
-                Cell::Text(text) => safe(text),
-                Cell::Integer(number) => Cow::Owned(number.to_string()),
-            }
-            .into_owned()
-        }))?;
+        let texts = cells.iter().map(|cell| match cell {
+            Cell::Empty => Cow::Borrowed(""),
+            Cell::Text(text) => safe(text),
+            Cell::Integer(number) => Cow::Owned(number.to_string()),
+        });
+        let texts = texts.map(Cow::into_owned);
+        self.0.write_record(texts).map_err(plain)?;
         // Whoever follows a stream wants rows, not parts of them.
         self.0.flush()
     }
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {
         self.0.flush()
+    }
+}
+
+/// The system's own error, so that a reader who went away is known as such.
+fn plain(error: csv::Error) -> io::Error {
+    match error.into_kind() {
+        csv::ErrorKind::Io(error) => error,
+        other => io::Error::other(format!("{other:?}")),
     }
 }
 

@@ -58,10 +58,9 @@ impl Checker for Fake {
         let quality: u8 = value("quality").map_or(90, |text| text.parse().unwrap());
         let fingerprint =
             hash.map(|hash| json!({"hash": hash, "quality": quality, "nearest": null}));
-        let hex: String = Sha256::digest(bytes)
+        let hex = Sha256::digest(bytes)
             .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
+            .fold(String::new(), |text, byte| text + &format!("{byte:02x}"));
         report(
             name,
             "nothing-found",

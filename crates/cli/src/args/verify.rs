@@ -31,6 +31,14 @@ pub struct Verify {
     /// where the mark reads
     #[arg(long, value_name = "HTML", conflicts_with = "output")]
     pub html: Option<PathBuf>,
+    /// Write the validator's own report on the manifest (crJSON) too; for one picture. It holds all that the
+    /// manifest says, also of persons
+    #[arg(long, value_name = "JSON")]
+    pub crjson: Option<PathBuf>,
+    /// Fetch manifests that pictures say are kept elsewhere: over https from public addresses only, 10 MB and
+    /// 10 s at most. Tells the server's owner that somebody looks at the picture
+    #[arg(long)]
+    pub fetch: bool,
     /// Certificates (PEM) of authorities to trust besides those carried; may be repeated
     #[arg(long, value_name = "PEM")]
     pub trust_anchor: Vec<PathBuf>,
@@ -44,15 +52,9 @@ pub struct Verify {
 #[command(next_help_heading = "Many pictures")]
 #[group(skip)]
 pub struct Bulk {
-    /// Write the report of each picture as a line of JSON; `-` is standard output
-    #[arg(long, value_name = "OUT", group = "output", conflicts_with_all = ["json", "heat_map"])]
-    pub jsonl: Option<PathBuf>,
-    /// Write a row of CSV for each picture; `-` is standard output
-    #[arg(long, value_name = "OUT", group = "output", conflicts_with_all = ["json", "heat_map"])]
-    pub csv: Option<PathBuf>,
-    /// Write a row of an Apache Parquet file for each picture
-    #[arg(long, value_name = "OUT", group = "output", conflicts_with_all = ["json", "heat_map"])]
-    pub parquet: Option<PathBuf>,
+    /// What is written.
+    #[command(flatten)]
+    pub targets: Targets,
     /// Go on where a run with the same options was stopped
     #[arg(long, requires = "output")]
     pub resume: bool,
@@ -67,9 +69,24 @@ pub struct Bulk {
     pub other_files: bool,
 }
 
-impl Bulk {
+/// What a run over many pictures writes.
+#[derive(Debug, Args)]
+#[group(id = "output", multiple = true)]
+pub struct Targets {
+    /// Write the report of each picture as a line of JSON; `-` is standard output
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["json", "heat_map", "crjson"])]
+    pub jsonl: Option<PathBuf>,
+    /// Write a row of CSV for each picture; `-` is standard output
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["json", "heat_map", "crjson"])]
+    pub csv: Option<PathBuf>,
+    /// Write a row of an Apache Parquet file for each picture
+    #[arg(long, value_name = "OUT", conflicts_with_all = ["json", "heat_map", "crjson"])]
+    pub parquet: Option<PathBuf>,
+}
+
+impl Targets {
     /// Whether there is an output to write.
-    pub fn is_asked_for(&self) -> bool {
+    pub fn are_asked_for(&self) -> bool {
         self.jsonl.is_some() || self.csv.is_some() || self.parquet.is_some()
     }
 }
@@ -86,6 +103,9 @@ pub struct Worker {
     /// Send the picture under its heat map too
     #[arg(long)]
     pub heat_map: bool,
+    /// Send the validator's report too
+    #[arg(long)]
+    pub crjson: bool,
     /// Send the picture small too
     #[arg(long)]
     pub thumbnail: bool,

@@ -16,12 +16,12 @@ use indicatif::ProgressBar;
 use sha2::{Digest as _, Sha256};
 
 use super::{Context, is_stdin};
-use crate::args::{Bulk, Verify};
+use crate::args::{Bulk, Targets, Verify};
 use crate::checker::Confined;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::jobs::MOST_WORKERS;
-use crate::text::{counted, hex};
+use crate::text::{clean, counted, hex};
 
 /// Confined children, and what ended the run when they cannot be had any more.
 struct Children {
@@ -78,9 +78,9 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
     };
     let inputs = Inputs::new(&options.files)?;
     let outputs = Outputs {
-        jsonl: bulk.jsonl.as_deref().map(target),
-        csv: bulk.csv.as_deref().map(target),
-        parquet: bulk.parquet.as_deref().map(target),
+        jsonl: bulk.targets.jsonl.as_deref().map(target),
+        csv: bulk.targets.csv.as_deref().map(target),
+        parquet: bulk.targets.parquet.as_deref().map(target),
     };
     // Held to the end: Ctrl-C lets the pictures in hand finish and be noted.
     let _writing = context.interrupt.writing();
@@ -92,7 +92,7 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
         settings: settings(options, &checker)?,
         stop: &|| context.interrupt.is_stopping() || checker.fatal.get().is_some(),
     };
-    let streams = outputs_to_stream(bulk);
+    let streams = is_streamed(&bulk.targets);
     let bar = if streams {
         ProgressBar::hidden()
     } else {
@@ -115,9 +115,9 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
     }
     let told = told(&summary, outputs.part().as_deref());
     if streams {
-        context.printer.note(&told);
+        told.iter().for_each(|line| context.printer.note(line));
     } else {
-        context.printer.say(&told)?;
+        context.printer.say(&told.join("\n"))?;
     }
     Ok(Exit::of_code(summary.exit_code()))
 }
@@ -130,8 +130,9 @@ fn target(path: &Path) -> Target {
     }
 }
 
-fn outputs_to_stream(bulk: &Bulk) -> bool {
-    let outputs = [&bulk.jsonl, &bulk.csv, &bulk.parquet];
+/// Whether standard output holds rows, so that nothing else may stand there.
+fn is_streamed(targets: &Targets) -> bool {
+    let outputs = [&targets.jsonl, &targets.csv, &targets.parquet];
     outputs.into_iter().flatten().any(|path| is_stdin(path))
 }
 
@@ -206,7 +207,7 @@ fn duration(seconds: f64) -> String {
 }
 
 /// The run in a few lines.
-fn told(summary: &Summary, part: Option<&Path>) -> String {
+fn told(summary: &Summary, part: Option<&Path>) -> Vec<String> {
     let mut lines = vec![format!(
         "{} in {}, {:.1} a second",
         counted(summary.rows as usize, "picture"),
@@ -251,10 +252,10 @@ fn told(summary: &Summary, part: Option<&Path>) -> String {
     if let Some(part) = part.filter(|_| summary.stopped) {
         lines.push(format!(
             "stopped; {} holds what is done, and --resume goes on from there",
-            part.display()
+            clean(&part.display().to_string())
         ));
     }
-    lines.join("\n")
+    lines
 }
 
 #[cfg(test)]

@@ -18,16 +18,17 @@ use crate::jobs;
 
 /// Runs `verify`.
 pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
-    if options.heat_map.is_some() && options.files.len() > 1 {
+    let for_one = options.heat_map.is_some() || options.crjson.is_some();
+    if for_one && options.files.len() > 1 {
         return Err(Failure::Request(
-            "--heat-map is for one picture at a time".into(),
+            "--heat-map and --crjson are for one picture at a time".into(),
         ));
     }
     if options.html.is_some() && options.files.len() > MOST_REPORTS {
         let problem = TooMany(options.files.len());
         return Err(Failure::Request(problem.to_string()));
     }
-    if options.bulk.is_asked_for() {
+    if options.bulk.targets.are_asked_for() {
         return bulk::run(context, options);
     }
     let checker = Confined::new(context, options, options.files.len())?;
@@ -44,6 +45,9 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
             outcomes.push(checked.report.outcome);
             if let Some(path) = &options.heat_map {
                 write_heat_map(context, path, checked.heat_map.as_deref())?;
+            }
+            if let Some(path) = &options.crjson {
+                write_crjson(context, path, checked.crjson.as_deref())?;
             }
             if options.json {
                 context.printer.json(&checked.report)?;
@@ -80,6 +84,17 @@ fn write_heat_map(context: &Context<'_>, path: &Path, drawn: Option<&[u8]>) -> R
     };
     let _writing = context.interrupt.writing();
     Ok(write_atomic(path, drawn, false)?)
+}
+
+fn write_crjson(context: &Context<'_>, path: &Path, crjson: Option<&[u8]>) -> Result<(), Failure> {
+    let Some(crjson) = crjson else {
+        context
+            .printer
+            .note("there is no manifest that can be read, so no crJSON was written");
+        return Ok(());
+    };
+    let _writing = context.interrupt.writing();
+    Ok(write_atomic(path, crjson, false)?)
 }
 
 /// The small picture that the child made, as large as it must be.

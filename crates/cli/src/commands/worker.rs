@@ -4,7 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use colophon_keys::Passphrase;
-use colophon_provenance::{Home, Verifier, VerifierOptions};
+use colophon_provenance::{Home, Report, Verifier, VerifierOptions};
 use colophon_sandbox::{Caps, Reply, Request, Rules, confine, serve};
 
 use super::pictures::{thumbnail, under_heat_map};
@@ -67,6 +67,7 @@ fn open(home: Option<&Home>, options: &Worker) -> Result<Verifier, Failure> {
         full: options.full,
         language: options.lang,
         heat_map: options.heat_map,
+        crjson: options.crjson,
         ..VerifierOptions::default()
     };
     Ok(Verifier::open(home, verifier)?)
@@ -90,28 +91,36 @@ fn answer(verifier: &Verifier, options: &Worker, request: Request<'_>) -> Reply 
         Ok(header) => header,
         Err(error) => return failed(&error),
     };
-    let (report, heat_map) = match header.error {
-        Some(error) => (verifier.unchecked(request.body, error, &header.name), None),
-        None => {
-            let found = verifier.examine(request.body, &header.name);
-            (found.report, found.heat_map)
-        }
+    let Some((store, bytes)) = request.body.split_at_checked(header.store) else {
+        return failed(&"a manifest store is longer than the request");
     };
-    let is_decoded = report.error.is_none();
-    let mut reply = match serde_json::to_vec(&report) {
-        Ok(json) => Reply::default().with(part::REPORT, json),
+    if let Some(error) = header.error {
+        let report = verifier.unchecked(bytes, error, &header.name);
+        return with_report(&report).unwrap_or_else(|error| failed(&error));
+    }
+    let store = (!store.is_empty()).then_some(store);
+    let found = verifier.examine_with_store(bytes, store, &header.name);
+    let mut reply = match with_report(&found.report) {
+        Ok(reply) => reply,
         Err(error) => return failed(&error),
     };
-    if let Some(map) = heat_map
-        && let Ok(drawn) = under_heat_map(&map, request.body, verifier.limits())
+    if let Some(map) = found.heat_map
+        && let Ok(drawn) = under_heat_map(&map, bytes, verifier.limits())
     {
         reply = reply.with(part::HEAT_MAP, drawn);
     }
+    if let Some(crjson) = found.crjson {
+        reply = reply.with(part::CRJSON, crjson.into_bytes());
+    }
     if options.thumbnail
-        && is_decoded
-        && let Ok(small) = thumbnail(request.body, verifier.limits())
+        && found.report.error.is_none()
+        && let Ok(small) = thumbnail(bytes, verifier.limits())
     {
         reply = reply.with(part::THUMBNAIL, small);
     }
     reply
+}
+
+fn with_report(report: &Report) -> serde_json::Result<Reply> {
+    Ok(Reply::default().with(part::REPORT, serde_json::to_vec(report)?))
 }

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use colophon_fingerprint::{Fingerprint, Quality, pdq_dihedral};
 use colophon_imaging::{Channels, Format, ImagingError, Limits, Picture, Samples, decode, sniff};
-use colophon_manifest::{ManifestReport, Reading, Revocation, TrustAnchors, read};
+use colophon_manifest::{
+    ManifestReport, ReadOptions, Reading, ReferenceKind, Revocation, TrustAnchors, media_type,
+    read_with, read_with_store,
+};
 use colophon_policy::ManifestState;
 use colophon_signals::pixels::{Layout, PixelMetadata, PixelView, read_pixels};
 use colophon_signals::{
@@ -183,6 +186,25 @@ impl Attached {
         }
     }
 
+    /// No manifest and no hint of one.
+    fn absent() -> Self {
+        Self {
+            state: ManifestState::Absent,
+            reading: None,
+            not_checked: None,
+        }
+    }
+
+    /// A manifest kept elsewhere, when metadata names one and the file carries none.
+    pub fn or_remote(&mut self, url: Option<&str>) {
+        if let Some(url) = url.filter(|_| self.state == ManifestState::Absent) {
+            self.state = ManifestState::RemoteOnly;
+            self.reading = Some(Reading::Remote {
+                url: url.to_owned(),
+            });
+        }
+    }
+
     pub fn report(&self) -> Option<&ManifestReport> {
         self.reading.as_ref().and_then(Reading::manifest)
     }
@@ -206,10 +228,12 @@ impl Attached {
             Reading::Manifest(report) => {
                 Some(ManifestEvidence::new(report, self.state, wording, full))
             }
-            Reading::Remote { url } => Some(ManifestEvidence::unreadable(
-                self.state,
-                wording.fill("manifest-note.remote", &[("url", url)]),
-            )),
+            Reading::Remote { url } => {
+                let note = wording.fill("manifest-note.remote", &[("url", url)]);
+                let mut evidence = ManifestEvidence::unreadable(self.state, note);
+                evidence.references = vec![told::reference(ReferenceKind::Manifest, url, wording)];
+                Some(evidence)
+            }
             Reading::Unreadable { reason, .. } => Some(ManifestEvidence::unreadable(
                 self.state,
                 wording.fill("manifest-note.unreadable", &[("reason", reason)]),
@@ -224,46 +248,53 @@ impl Attached {
     }
 }
 
-/// Reads the manifest in the file.
-pub(crate) fn manifest(
-    bytes: &[u8],
-    limits: &Limits,
-    anchors: &TrustAnchors,
-    deadline: Duration,
-    wording: &Wording,
-) -> Attached {
-    if bytes.len() as u64 > limits.max_bytes {
-        return Attached::not_checked(wording.text("not-checked.too-large"));
-    }
-    let format = match sniff(bytes) {
-        Ok(format) => format,
-        Err(error) => return Attached::not_checked(error.to_string()),
-    };
-    if format == Format::Bmp {
-        // BMP has no place for a manifest.
-        return Attached {
-            state: ManifestState::Absent,
-            reading: None,
-            not_checked: None,
+/// How manifests are read.
+#[derive(Clone, Copy)]
+pub(crate) struct ManifestReader<'a> {
+    pub limits: &'a Limits,
+    pub anchors: &'a TrustAnchors,
+    pub deadline: Duration,
+    pub crjson: bool,
+    pub wording: &'a Wording,
+}
+
+impl ManifestReader<'_> {
+    /// Reads the manifest in the file; or `store`, which was fetched from where the file says it is kept.
+    pub fn read(&self, bytes: &[u8], store: Option<&[u8]>) -> Attached {
+        if bytes.len() as u64 > self.limits.max_bytes {
+            return Attached::not_checked(self.wording.text("not-checked.too-large"));
+        }
+        let mime = match (media_type(bytes), sniff(bytes)) {
+            (Some(mime), _) => mime,
+            // BMP has no place for a manifest.
+            (None, Ok(Format::Bmp)) => return Attached::absent(),
+            (None, Ok(format)) => format.mime(),
+            (None, Err(error)) => return Attached::not_checked(error.to_string()),
         };
-    }
-    // A panic in the SDK is the file's fault and must not end a run over many files; nothing of it
-    // outlives the call.
-    let read = catch_unwind(AssertUnwindSafe(|| {
-        read(bytes, format.mime(), anchors, deadline)
-    }));
-    match read {
-        Err(_) => Attached::not_checked(wording.text("not-checked.reader-gave-up")),
-        Ok(Err(error)) => Attached::not_checked(error.to_string()),
-        Ok(Ok(reading)) => Attached {
-            state: match &reading {
-                Reading::Absent => ManifestState::Absent,
-                Reading::Remote { .. } => ManifestState::RemoteOnly,
-                Reading::Manifest(report) => manifest_state(report),
-                _ => ManifestState::Malformed,
+        let options = ReadOptions {
+            anchors: self.anchors,
+            deadline: self.deadline,
+            crjson: self.crjson,
+        };
+        // A panic in the SDK is the file's fault and must not end a run over many files; nothing of it
+        // outlives the call.
+        let read = catch_unwind(AssertUnwindSafe(|| match store {
+            Some(store) => read_with_store(bytes, mime, store, &options),
+            None => read_with(bytes, mime, &options),
+        }));
+        match read {
+            Err(_) => Attached::not_checked(self.wording.text("not-checked.reader-gave-up")),
+            Ok(Err(error)) => Attached::not_checked(error.to_string()),
+            Ok(Ok(reading)) => Attached {
+                state: match &reading {
+                    Reading::Absent => ManifestState::Absent,
+                    Reading::Remote { .. } => ManifestState::RemoteOnly,
+                    Reading::Manifest(report) => manifest_state(report),
+                    _ => ManifestState::Malformed,
+                },
+                reading: Some(reading),
+                not_checked: None,
             },
-            reading: Some(reading),
-            not_checked: None,
-        },
+        }
     }
 }

@@ -107,7 +107,7 @@ pub fn read_pixels(view: PixelView<'_>, exact: bool, metadata: &PixelMetadata<'_
             &novelai::PUBLIC_KEY,
         ));
         if let Some(hidden) = hidden.filter(|hidden| !hidden.is_novelai()) {
-            signals.push(hidden.signal());
+            signals.extend(hidden.signals());
         }
     }
     signals.sort_by_key(|signal| signal.class);

@@ -10,7 +10,9 @@ use flate2::read::GzDecoder;
 use serde_json::Value;
 
 use super::{Layout, PixelView};
-use crate::{Class, Field, Says, Signal, Source};
+use crate::dialect;
+use crate::entry::{Collected, Origin};
+use crate::{Class, Field, Limits, Says, Signal, Source};
 
 /// Longest text read, bytes, before and after gzip.
 const MAX_BYTES: usize = 1 << 20;
@@ -111,18 +113,6 @@ impl Bits<'_> {
     }
 }
 
-/// Settings of a generator in the form of the web user interface.
-const SETTINGS: [&str; 8] = [
-    "Steps",
-    "Sampler",
-    "CFG scale",
-    "Seed",
-    "Size",
-    "Model hash",
-    "Model",
-    "Version",
-];
-
 impl Hidden {
     /// Where it stands, for people.
     pub(super) fn place(&self) -> String {
@@ -145,72 +135,42 @@ impl Hidden {
         software.is_some_and(|name| name.starts_with("NovelAI"))
     }
 
-    /// What it tells; `NovelAI`'s is told by [`super::novelai`].
-    pub(super) fn signal(&self) -> Signal {
-        let mut signal = Signal {
+    /// What it tells, understood as the same text would be in PNG text; `NovelAI`'s is told by [`super::novelai`].
+    pub(super) fn signals(&self) -> Vec<Signal> {
+        let unknown = |fields, note| Signal {
             source: Source::Other,
             class: Class::Declared,
             says: Says::Unstated,
             tool: None,
             version: None,
             places: vec![self.place()],
-            fields: Vec::new(),
-            note: Some("stealth-data"),
+            fields,
+            note: Some(note),
         };
         let Some(text) = &self.text else {
-            signal.note = Some("stealth-unreadable");
-            return signal;
+            return vec![unknown(Vec::new(), "stealth-unreadable")];
         };
-        let has = |key| {
-            self.json
-                .as_ref()
-                .is_some_and(|json| json.get(key).is_some())
-        };
-        let parameters = self.text_under("parameters").unwrap_or(text);
-        if let Some(fields) = web_ui_fields(parameters) {
-            signal.source = Source::WebUi;
-            signal.says = Says::Generated;
-            signal.fields = fields;
-        } else if has("prompt") && has("workflow") {
-            signal.source = Source::ComfyUi;
-            signal.says = Says::Generated;
-            signal.fields = vec![Field::personal("Text", text)];
-        } else {
-            signal.fields = vec![Field::personal("Text", text)];
+        let limits = Limits::default();
+        let mut all = Collected::new(&limits);
+        let named = self.json.as_ref().and_then(Value::as_object);
+        for (key, value) in named.into_iter().flatten() {
+            let value = value
+                .as_str()
+                .map_or_else(|| value.to_string(), str::to_owned);
+            all.entry(Origin::PngText, key, value, self.place());
         }
-        signal
-    }
-}
-
-/// The fields of `parameters` as AUTOMATIC1111's web UI writes them: the prompt, a line `Negative prompt: ...`, and a
-/// line of settings that begins with `Steps: `.
-fn web_ui_fields(text: &str) -> Option<Vec<Field>> {
-    let start = if text.starts_with("Steps: ") {
-        0
-    } else {
-        text.rfind("\nSteps: ")? + 1
-    };
-    let (prompts, settings) = text.split_at(start);
-    let (prompt, negative) = prompts
-        .split_once("Negative prompt: ")
-        .unwrap_or((prompts, ""));
-    let mut fields = Vec::new();
-    for (name, value) in [
-        ("Prompt", prompt.trim()),
-        ("Negative prompt", negative.trim()),
-    ] {
-        if !value.is_empty() {
-            fields.push(Field::personal(name, value));
+        if named.is_none() {
+            all.entry(Origin::PngText, "parameters", text.clone(), self.place());
         }
-    }
-    let pairs = settings.lines().next()?.split(", ");
-    for (name, value) in pairs.filter_map(|pair| pair.split_once(": ")) {
-        let is_new = !fields.iter().any(|field| field.name == name);
-        if SETTINGS.contains(&name) && is_new {
-            fields.push(Field::new(name, value));
+        let mut signals = dialect::read(&all).signals;
+        for signal in &mut signals {
+            signal.note = signal.note.or(Some("stealth-data"));
         }
+        if signals.is_empty() {
+            signals.push(unknown(vec![Field::personal("Text", text)], "stealth-data"));
+        }
+        signals
     }
-    Some(fields)
 }
 
 #[cfg(test)]
@@ -289,49 +249,34 @@ pub(super) mod tests {
             let hidden = hidden(magic, &data, data.len()).unwrap();
             assert_eq!(hidden.magic, magic);
             assert_eq!(hidden.text.as_deref(), Some(PARAMETERS));
-            let signal = hidden.signal();
-            assert_eq!(signal.source, Source::WebUi);
-            assert_eq!(signal.says, Says::Generated);
+            let signals = hidden.signals();
+            assert_eq!(signals.len(), 1);
+            let told = |name: &str| {
+                let mut fields = signals[0].fields.iter();
+                fields.find(|field| field.name == name).cloned()
+            };
+            assert_eq!(signals[0].source, Source::WebUi);
+            assert_eq!(signals[0].says, Says::Generated);
+            assert_eq!(signals[0].places, [hidden.place()]);
+            assert_eq!(
+                told("Prompt"),
+                Some(Field::personal("Prompt", "a fox, in snow"))
+            );
+            assert_eq!(told("Steps"), Some(Field::new("Steps", "20")));
         }
     }
 
     #[test]
-    fn prompts_are_personal_and_settings_are_not() {
-        let fields = web_ui_fields(PARAMETERS).unwrap();
-        let told: Vec<(&str, &str, bool)> = fields
-            .iter()
-            .map(|field| (field.name.as_str(), field.value.as_str(), field.personal))
-            .collect();
-        assert_eq!(
-            told,
-            [
-                ("Prompt", "a fox, in snow", true),
-                ("Negative prompt", "blurry", true),
-                ("Steps", "20", false),
-                ("Sampler", "Euler a", false),
-                ("CFG scale", "7", false),
-                ("Seed", "5", false),
-                ("Size", "64x64", false),
-                ("Model", "v1-5", false),
-                ("Version", "v1.6.0", false),
-            ]
-        );
-        assert_eq!(web_ui_fields("a text with Steps: in it"), None);
-    }
-
-    #[test]
     fn other_writers_are_told_as_far_as_known() {
+        let told = |text: &str| {
+            let hidden = hidden("stealth_rgbinfo", text.as_bytes(), text.len()).unwrap();
+            hidden.signals().remove(0)
+        };
         let text = format!("{{\"parameters\": {}}}", Value::from(PARAMETERS));
-        let signal = hidden("stealth_pnginfo", text.as_bytes(), text.len())
-            .unwrap()
-            .signal();
-        assert_eq!(signal.source, Source::WebUi);
-        let text = br#"{"prompt": {}, "workflow": {}}"#;
-        let signal = hidden("stealth_rgbinfo", text, text.len())
-            .unwrap()
-            .signal();
-        assert_eq!(signal.source, Source::ComfyUi);
-        let signal = hidden("stealth_pnginfo", b"hello", 5).unwrap().signal();
+        assert_eq!(told(&text).source, Source::WebUi);
+        let text = r#"{"prompt": {"1": {"class_type": "KSampler", "inputs": {"seed": 1}}}}"#;
+        assert_eq!(told(text).source, Source::ComfyUi);
+        let signal = told("hello");
         assert_eq!(
             (signal.source, signal.says),
             (Source::Other, Says::Unstated)
@@ -350,7 +295,7 @@ pub(super) mod tests {
         ] {
             let hidden = hidden("stealth_rgbcomp", data, length).unwrap();
             assert_eq!(hidden.text, None);
-            assert_eq!(hidden.signal().note, Some("stealth-unreadable"));
+            assert_eq!(hidden.signals()[0].note, Some("stealth-unreadable"));
         }
         let largest = gzip(&vec![b' '; MAX_BYTES]);
         let hidden = hidden("stealth_rgbcomp", &largest, largest.len()).unwrap();
@@ -376,7 +321,7 @@ pub(super) mod tests {
             data in proptest::collection::vec(any::<u8>(), 0..600),
         ) {
             let hidden = hidden(MAGICS[which], &data, length);
-            prop_assert!(hidden.is_some_and(|hidden| !hidden.signal().places.is_empty()));
+            prop_assert!(hidden.is_some_and(|hidden| !hidden.signals().is_empty()));
         }
     }
 }
