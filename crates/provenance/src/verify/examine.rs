@@ -122,11 +122,15 @@ pub(crate) fn gather(findings: &mut Findings, attached: &Attached, pixels: Optio
         findings.signals.extend(signals);
         findings.unreadable_marks.extend(marks);
     }
-    findings.signals.extend(
-        pixels
-            .into_iter()
-            .flat_map(|pixels| pixels.marks.iter().cloned()),
-    );
+    let marks = pixels.map_or(&[][..], |pixels| &pixels.marks);
+    // Metadata tells that a signature is there, the pixels whether it holds: then only that is told.
+    if marks.iter().any(|mark| mark.source == Source::NovelAi) {
+        let announced = |signal: &&mut Signal| signal.note == Some("novelai-signature");
+        for signal in findings.signals.iter_mut().filter(announced) {
+            signal.note = None;
+        }
+    }
+    findings.signals.extend(marks.iter().cloned());
     findings.signals.sort_by_key(|signal| signal.class);
 }
 
