@@ -8,7 +8,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, bail, ensure};
 use colophon_batch::{Checker, Inputs, Options, Outputs, Target, Trouble};
 use colophon_imaging::{Limits, decode};
-use colophon_provenance::{Home, InitOptions, Report, Verifier, VerifierOptions};
+use colophon_provenance::{Home, InitOptions, Report, ReportError, Verifier, VerifierOptions};
 use colophon_watermark::{Detector, Plane, WatermarkKey};
 use image::imageops::{self, FilterType};
 use jpeg_encoder::SamplingFactor;
@@ -35,10 +35,10 @@ impl Checker for Here<'_> {
 
     fn failed(&self, trouble: Trouble, name: &str) -> Report {
         let error = match trouble {
-            Trouble::Unreadable(error) => error,
-            Trouble::GaveUp => colophon_imaging::ImagingError::Unknown,
+            Trouble::Unreadable(error) => ReportError::from(&error),
+            Trouble::GaveUp => ReportError::new("crashed", "the check broke off".to_owned()),
         };
-        self.0.unreadable(error, name)
+        self.0.unchecked(&[], error, name)
     }
 }
 

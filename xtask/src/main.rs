@@ -94,7 +94,7 @@ fn run() -> Result<()> {
         ["false-positives", words @ ..] => {
             false_positives::run(&false_positives::Options::parse(words)?)
         }
-        ["pixel-marks", first, rest @ ..] => pixel_marks::run(&[&[*first], rest].concat()),
+        ["pixel-marks", folders @ ..] if !folders.is_empty() => pixel_marks::run(folders),
         ["heat-map", folder] => heat_map::run(Path::new(folder), 40),
         ["heat-map", folder, count] => heat_map::run(
             Path::new(folder),

@@ -26,6 +26,11 @@ pub trait Checker: Sync {
     fn check(&self, bytes: &[u8], name: &str) -> Report;
     /// The report on a picture that was not checked. Must not panic.
     fn failed(&self, trouble: Trouble, name: &str) -> Report;
+    /// Whether nothing can be checked any more, whatever the picture. What was answered last counts for nothing
+    /// then; [`Options::stop`] must say so too.
+    fn has_ended(&self) -> bool {
+        false
+    }
 }
 
 /// Why a picture was not checked.

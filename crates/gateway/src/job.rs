@@ -176,9 +176,7 @@ impl Job {
                     again: Again::After(None),
                 };
             }
-            Cause::Forbidden(_) => {
-                GatewayError::PlainHttp { host }
-            }
+            Cause::Forbidden(_) => GatewayError::PlainHttp { host },
             Cause::Tls(reason) => GatewayError::Tls { host, reason },
             Cause::TimedOut => self.timed_out(),
             Cause::Lost(reason) => GatewayError::Lost { host, reason },

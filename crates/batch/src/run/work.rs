@@ -141,6 +141,10 @@ impl<C: Checker, I: Iterator<Item = Item>> Crew<'_, C, I> {
                     input: None,
                 },
             };
+            // Then the feed ends as well, and the picture is left for when the run is gone on with.
+            if self.checker.has_ended() {
+                continue;
+            }
             if to.send((place, done)).is_err() {
                 break;
             }

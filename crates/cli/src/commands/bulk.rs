@@ -48,6 +48,10 @@ impl Checker for Children {
         self.confined.limits()
     }
 
+    fn has_ended(&self) -> bool {
+        self.fatal.get().is_some()
+    }
+
     fn check(&self, bytes: &[u8], name: &str) -> Report {
         let checked = self.confined.check(name.to_owned(), bytes);
         self.or_fatal(checked.map(|checked| checked.report), name)
@@ -90,7 +94,7 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
         resume: bulk.resume,
         overwrite: bulk.overwrite,
         settings: settings(options, &checker)?,
-        stop: &|| context.interrupt.is_stopping() || checker.fatal.get().is_some(),
+        stop: &|| context.interrupt.is_stopping() || checker.has_ended(),
     };
     let streams = is_streamed(&bulk.targets);
     let bar = if streams {

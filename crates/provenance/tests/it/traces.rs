@@ -101,9 +101,7 @@ fn a_capture_with_a_generators_text_contradicts_itself() {
     );
 
     // The same statement without the text stands.
-    let plain = place
-        .stamp_with(&scene(4), "plain.png", &captured)
-        .unwrap();
+    let plain = place.stamp_with(&scene(4), "plain.png", &captured).unwrap();
     let report = place.verify(&std::fs::read(&plain.path).unwrap());
     assert_eq!(rule(&report), "issued-and-unchanged");
     assert!(report.verdict.contradictions.is_empty());
