@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod bulk;
 mod checks;
 mod generate;
 mod help;

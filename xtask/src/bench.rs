@@ -321,7 +321,8 @@ pub fn mark_once() -> Result<()> {
     Ok(())
 }
 
-fn high_water() -> Result<u64> {
+/// Most memory that this process had so far, MB.
+pub fn high_water() -> Result<u64> {
     let status = std::fs::read_to_string("/proc/self/status")
         .context("peak memory is read from /proc, on Linux")?;
     let line = status

@@ -2,6 +2,7 @@
 
 mod attacks;
 mod bench;
+mod bench_bulk;
 mod chart;
 mod code_limit;
 mod false_positives;
@@ -12,6 +13,7 @@ mod issued_search;
 mod metrics;
 mod negatives;
 mod pictures;
+mod pixel_marks;
 mod received;
 mod robustness;
 mod security;
@@ -24,6 +26,7 @@ use anyhow::{Context, Result, bail};
 const USAGE: &str = "\
 cargo xtask test [ARGS]             every test of the workspace, in release mode
 cargo xtask bench                   speed and peak memory of mark, issuer, verifier, ledger
+cargo xtask bench-bulk DIR [N]       runs over N and 4 N pictures made from the photographs of a folder (default 200)
 cargo xtask robustness --photos DIR what the mark survives, over the pictures of a folder
     --size PX          long side to which every picture is brought first
     --strength LEVEL   subtle, standard or strong
@@ -50,6 +53,7 @@ cargo xtask contact-sheet FILE [PROMPTS]
 cargo xtask draw PROMPTS FOLDER     one picture of the embedded model a line, for crates/diffusion/training/judge.py
 cargo xtask bench-diffusion         the embedded model beside PyTorch; COLOPHON_PYTHON with torch and safetensors
     --families         small models of the families instead; COLOPHON_PYTHON with torch, diffusers and transformers
+cargo xtask pixel-marks DIR...      marks of other generators in the pixels of unmarked pictures
 cargo xtask issued-search [N]       exact search among N issued ids (default 1000000; 100000000 needs 4 GB)
 ";
 
@@ -69,6 +73,10 @@ fn run() -> Result<()> {
     match words.as_slice() {
         ["test", rest @ ..] => test(rest),
         ["bench"] => bench::run(),
+        ["bench-bulk", photos] => bench_bulk::run(Path::new(photos), 200),
+        ["bench-bulk", photos, count] => {
+            bench_bulk::run(Path::new(photos), bench_bulk::count(count)?)
+        }
         ["stamp-once", input, home] => bench::stamp_once(Path::new(input), Path::new(home)),
         ["mark-once"] => bench::mark_once(),
         ["code-limit"] => code_limit::run(None),
@@ -86,6 +94,7 @@ fn run() -> Result<()> {
         ["false-positives", words @ ..] => {
             false_positives::run(&false_positives::Options::parse(words)?)
         }
+        ["pixel-marks", folders @ ..] if !folders.is_empty() => pixel_marks::run(folders),
         ["heat-map", folder] => heat_map::run(Path::new(folder), 40),
         ["heat-map", folder, count] => heat_map::run(
             Path::new(folder),

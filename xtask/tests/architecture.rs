@@ -68,7 +68,11 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ),
     (
         "colophon-batch",
-        &["colophon-provenance", "colophon-fingerprint"],
+        &[
+            "colophon-provenance",
+            "colophon-fingerprint",
+            "colophon-imaging",
+        ],
     ),
     ("colophon", &["*"]),
     ("xtask", &["*"]),

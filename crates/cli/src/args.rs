@@ -4,18 +4,20 @@ mod generate;
 mod issue;
 mod models;
 mod trust;
+mod verify;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
-use colophon_provenance::{DigitalSourceType, Language};
+use colophon_provenance::DigitalSourceType;
 use colophon_watermark::Payload;
 
 pub use generate::{Backend, Generate, Keep, ModelParts, Show};
 pub use issue::{Issue, OutputFormat, Strength};
 pub use models::{Info, Models, Pull};
 pub use trust::{Import, Kind, Revoke, Trust, Update, Usage};
+pub use verify::{Bulk, Targets, Verify, Worker};
 
 /// What `--help` says at its end.
 const EXIT_CODES: &str = "\
@@ -116,7 +118,13 @@ pub enum Command {
     ///
     /// Looks for a signed manifest, the invisible mark, a record in the ledger and a likeness to a
     /// recorded picture, and says what follows. Nothing is written and no network is used.
-    Verify(Verify),
+    ///
+    /// With --jsonl, --csv or --parquet it goes through folders, patterns and lists of any length and can be stopped
+    /// and resumed; docs/bulk.md tells the columns.
+    Verify(Box<Verify>),
+    /// Look into pictures for another process of this program
+    #[command(hide = true)]
+    VerifyWorker(Worker),
     /// Work with the invisible mark alone
     #[command(subcommand)]
     Watermark(Watermark),
@@ -179,31 +187,6 @@ pub struct Stamp {
     /// Leave out the picture's own metadata (EXIF, XMP, IPTC, text)
     #[arg(long)]
     pub strip_metadata: bool,
-}
-
-/// `colophon verify`.
-#[derive(Debug, Args)]
-pub struct Verify {
-    /// Pictures; `-` is standard input
-    #[arg(required = true, value_name = "FILE")]
-    pub files: Vec<PathBuf>,
-    /// Print one line of JSON a file
-    #[arg(long)]
-    pub json: bool,
-    /// Tell everything: prompts, names, places and serial numbers that metadata holds, and figures of the
-    /// mark; for operators, since whoever tries to remove a mark could follow the figures
-    #[arg(long)]
-    pub full: bool,
-    /// Language of the sentences: en or de
-    #[arg(long, value_name = "LANG", default_value_t)]
-    pub lang: Language,
-    /// Write the picture with the places in magenta where the mark is missing although it should be
-    /// there, and in grey those where that cannot be told; for one picture, and for operators
-    #[arg(long, value_name = "PNG")]
-    pub heat_map: Option<PathBuf>,
-    /// Certificates (PEM) of authorities to trust besides those carried; may be repeated
-    #[arg(long, value_name = "PEM")]
-    pub trust_anchor: Vec<PathBuf>,
 }
 
 /// `colophon watermark`.

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use colophon_batch::BatchError;
 use colophon_diffusion::DiffusionError;
 use colophon_gateway::GatewayError;
 use colophon_imaging::ImagingError;
@@ -35,6 +36,20 @@ pub enum Failure {
     /// The images server.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// A run over many pictures.
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    /// A child process that checks pictures.
+    #[error(transparent)]
+    Sandbox(#[from] colophon_sandbox::Failure),
+    /// The parent of this child process.
+    #[error(transparent)]
+    Serve(#[from] colophon_sandbox::ServeError),
+    /// Parent and child do not understand each other.
+    #[error(
+        "the check's own message cannot be read; the program may have been replaced while it ran: start it again"
+    )]
+    Internal(#[source] serde_json::Error),
     /// Standard output.
     #[error("cannot write the output")]
     Output(#[source] io::Error),
@@ -72,6 +87,10 @@ impl Failure {
 
     /// Whether the reader of our output has gone away, which is no error.
     pub fn is_broken_pipe(&self) -> bool {
-        matches!(self, Self::Output(error) if error.kind() == ErrorKind::BrokenPipe)
+        matches!(
+            self,
+            Self::Output(error) | Self::Batch(BatchError::Output(error))
+                if error.kind() == ErrorKind::BrokenPipe
+        )
     }
 }

@@ -9,7 +9,7 @@ use crate::commands::Context;
 use crate::failure::Failure;
 
 /// Most files worked on at once: a large picture takes up to a gigabyte while it is in hand.
-const MOST_WORKERS: usize = 8;
+pub const MOST_WORKERS: usize = 8;
 
 /// Runs `work` on every item and hands the answers to `tell` in the order of the items, each as
 /// soon as it and all before it are there. A progress bar runs meanwhile. After Ctrl-C no more

@@ -1,6 +1,7 @@
 //! The `colophon` program: generate and stamp pictures, verify them, trace them back.
 
 mod args;
+mod checker;
 mod commands;
 mod exit;
 mod failure;
@@ -8,7 +9,6 @@ mod interrupt;
 mod jobs;
 mod passphrase;
 mod printer;
-mod report;
 mod show;
 mod text;
 
@@ -16,7 +16,7 @@ use std::process::ExitCode;
 
 use clap::Parser as _;
 
-use crate::args::Cli;
+use crate::args::{Cli, Command};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::interrupt::Interrupt;
@@ -38,6 +38,10 @@ fn main() -> ExitCode {
 }
 
 fn run(cli: &Cli, printer: &Printer) -> Result<Exit, Failure> {
+    // Before any thread is started: it shuts itself in.
+    if let Command::VerifyWorker(options) = &cli.command {
+        return commands::worker::run(cli, options);
+    }
     let interrupt = Interrupt::install()?;
     let exit = commands::run(cli, printer, &interrupt);
     if interrupt.is_stopping() {

@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::time::Duration;
 
 use anstream::{AutoStream, ColorChoice};
-use anstyle::{AnsiColor, Style};
+use anstyle::Style;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
 
@@ -12,25 +12,11 @@ use crate::args::{Color, Global};
 use crate::failure::Failure;
 use crate::text;
 
-/// Bold.
-pub const STRONG: Style = Style::new().bold();
-/// Things that are less important.
-pub const FAINT: Style = Style::new().dimmed();
-/// Evidence found.
-pub const GOOD: Style = AnsiColor::Green.on_default();
-/// Something that a person should look at.
-pub const ALERT: Style = AnsiColor::Red.on_default();
-/// Not checked, or only half so.
-pub const CAUTION: Style = AnsiColor::Yellow.on_default();
+pub use colophon_rendering::terminal::{ALERT, CAUTION, FAINT, GOOD, STRONG, styled};
 
 /// Narrowest and widest that reports are set.
 const WIDTHS: std::ops::RangeInclusive<usize> = 40..=100;
 const DEFAULT_WIDTH: usize = 80;
-
-/// Text in a style; colours are taken out again where they do not belong.
-pub fn styled(style: Style, text: &str) -> String {
-    format!("{style}{text}{style:#}")
-}
 
 /// Prints to standard output and standard error.
 #[derive(Debug)]
@@ -166,6 +152,18 @@ impl Printer {
             ProgressStyle::with_template("{bar:30} {bytes}/{total_bytes}, {eta} left {msg}")
                 .unwrap_or_else(|_| ProgressStyle::default_bar());
         ProgressBar::new(bytes).with_style(style)
+    }
+
+    /// A bar on standard error over files whose number is told later by its length; hidden off a terminal.
+    pub fn many_files(&self) -> ProgressBar {
+        if !self.progress {
+            return ProgressBar::hidden();
+        }
+        let style = ProgressStyle::with_template("{bar:30} {pos}/{len} files, {msg}")
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::no_length().with_style(style);
+        bar.enable_steady_tick(Duration::from_millis(500));
+        bar
     }
 
     /// A bar on standard error over `count` files; hidden for one file and off a terminal.

@@ -93,41 +93,42 @@ fn spectrum_of(
     Ok((cosine_transform(&small), quality_of(&small)))
 }
 
+/// Rows whose running sums are kept at once. Each addition along a row waits for the one before; those of other rows
+/// fill the time.
+const LANES: usize = 8;
+
 /// Blurs with two passes of a box filter along each axis (Jarosz: a tent) and takes 64 x 64 samples.
 ///
-/// The last two passes are computed only where the samples fall.
+/// Goes down the picture once and holds only the rows under the window. The last two passes are computed only where the
+/// samples fall.
 fn shrink(luma: &[f32], width: usize, height: usize) -> Vec<f32> {
     let window_x = box_window(width);
-    let window_y = box_window(height);
     let columns = sample_centres(width);
-    let rows = sample_centres(height);
-
-    let mut blurred_x = vec![0.0; luma.len()];
-    for (source, target) in luma
-        .chunks_exact(width)
-        .zip(blurred_x.chunks_exact_mut(width))
-    {
-        box_filter(source, window_x, |x, mean| target[x] = mean);
-    }
-    let mut blurred = vec![0.0; luma.len()];
-    box_filter_down(&blurred_x, width, window_y, |y, means| {
-        blurred[y * width..(y + 1) * width].copy_from_slice(means);
+    let mut sampled_x = vec![0.0; SIDE * height];
+    // Rows blurred along both axes, until there are enough for the lanes.
+    let mut blurred = vec![0.0; LANES * width];
+    box_filter_down(BlurredRows::new(luma, width), |y, means| {
+        let lane = y % LANES;
+        blurred[lane * width..(lane + 1) * width].copy_from_slice(means);
+        if lane + 1 < LANES && y + 1 < height {
+            return;
+        }
+        let first = y - lane;
+        let mut next = columns.iter().enumerate().peekable();
+        box_filter(lanes(&blurred, width, 0), window_x, |x, sums, count| {
+            // In a narrow picture several samples fall on one column.
+            while let Some((at, _)) = next.next_if(|(_, column)| **column == x) {
+                for (lane, sum) in sums.iter().enumerate().take(lane + 1) {
+                    sampled_x[(first + lane) * SIDE + at] = sum / count;
+                }
+            }
+        });
     });
 
-    let mut sampled_x = vec![0.0; SIDE * height];
-    let filtered = &mut blurred_x[..width];
-    for (source, target) in blurred
-        .chunks_exact(width)
-        .zip(sampled_x.chunks_exact_mut(SIDE))
-    {
-        box_filter(source, window_x, |x, mean| filtered[x] = mean);
-        target
-            .iter_mut()
-            .zip(&columns)
-            .for_each(|(value, &column)| *value = filtered[column]);
-    }
+    let rows = sample_centres(height);
     let mut small = vec![0.0; SIDE * SIDE];
-    box_filter_down(&sampled_x, SIDE, window_y, |y, means| {
+    let samples = WholeRows::new(&sampled_x, SIDE);
+    box_filter_down(samples, |y, means| {
         for (target, _) in small
             .chunks_exact_mut(SIDE)
             .zip(&rows)
@@ -148,60 +149,163 @@ fn sample_centres(side: usize) -> [usize; SIDE] {
     std::array::from_fn(|i| (((i as f64 + 0.5) * side as f64) / SIDE as f64) as usize)
 }
 
-/// Running mean along a row. The window reaches one sample further to the right when even, and is
-/// cut at the ends.
-fn box_filter(source: &[f32], window: usize, mut put: impl FnMut(usize, f32)) {
+/// [`LANES`] rows of a plane from `first` on; past its end the last row again.
+fn lanes(plane: &[f32], width: usize, first: usize) -> [&[f32]; LANES] {
+    let last = plane.len() / width - 1;
+    std::array::from_fn(|lane| {
+        let y = (first + lane).min(last);
+        &plane[y * width..(y + 1) * width]
+    })
+}
+
+/// Running sums along rows, and over how many samples. The window reaches one sample further to the right when even,
+/// and is cut at the ends.
+fn box_filter(
+    rows: [&[f32]; LANES],
+    window: usize,
+    mut put: impl FnMut(usize, &[f32; LANES], f32),
+) {
     let ahead = window / 2;
-    let mut sum = 0.0;
+    let behind = window - ahead;
+    let width = rows[0].len();
+    let mut sums = [0.0; LANES];
     let mut count = 0.0;
-    for &value in &source[..ahead] {
-        sum += value;
+    let add = |sums: &mut [f32; LANES], x: usize, sign: f32| {
+        for (sum, row) in sums.iter_mut().zip(rows) {
+            *sum += sign * row[x];
+        }
+    };
+    for x in 0..ahead {
+        add(&mut sums, x, 1.0);
         count += 1.0;
     }
-    let behind = window - ahead;
-    for x in 0..source.len() {
-        if let Some(value) = source.get(x + ahead) {
-            sum += value;
+    for x in 0..width {
+        if x + ahead < width {
+            add(&mut sums, x + ahead, 1.0);
             count += 1.0;
         }
         if x >= behind {
-            sum -= source[x - behind];
+            add(&mut sums, x - behind, -1.0);
             count -= 1.0;
         }
-        put(x, sum / count);
+        put(x, &sums, count);
     }
 }
 
-/// [`box_filter`] down all columns at once, a row at a time.
-fn box_filter_down(
-    source: &[f32],
+/// Rows from the top, of which the last `window + 1` can be asked for.
+trait Rows {
+    fn width(&self) -> usize;
+    fn height(&self) -> usize;
+    /// Row `y`; those before have been asked for.
+    fn row(&mut self, y: usize) -> &[f32];
+}
+
+/// Rows that are all there.
+struct WholeRows<'a> {
+    plane: &'a [f32],
     width: usize,
+}
+
+impl<'a> WholeRows<'a> {
+    fn new(plane: &'a [f32], width: usize) -> Self {
+        Self { plane, width }
+    }
+}
+
+impl Rows for WholeRows<'_> {
+    fn width(&self) -> usize {
+        self.width
+    }
+
+    fn height(&self) -> usize {
+        self.plane.len() / self.width
+    }
+
+    fn row(&mut self, y: usize) -> &[f32] {
+        &self.plane[y * self.width..(y + 1) * self.width]
+    }
+}
+
+/// Rows blurred once along the row, made when they are first asked for.
+struct BlurredRows<'a> {
+    source: WholeRows<'a>,
     window: usize,
-    mut put: impl FnMut(usize, &[f32]),
-) {
-    let height = source.len() / width;
-    let row = |y: usize| &source[y * width..(y + 1) * width];
+    /// The last rows made; row `y` stands at `y` modulo their number.
+    ring: Vec<f32>,
+    kept: usize,
+    made: usize,
+}
+
+impl<'a> BlurredRows<'a> {
+    fn new(luma: &'a [f32], width: usize) -> Self {
+        let source = WholeRows::new(luma, width);
+        let kept = box_window(source.height()) + 1 + LANES;
+        Self {
+            window: box_window(width),
+            ring: vec![0.0; kept * width],
+            kept,
+            made: 0,
+            source,
+        }
+    }
+
+    fn make(&mut self) {
+        let (width, first) = (self.source.width, self.made);
+        let starts: [usize; LANES] = std::array::from_fn(|lane| (first + lane) % self.kept * width);
+        let rows = lanes(self.source.plane, width, first);
+        let ring = &mut self.ring;
+        box_filter(rows, self.window, |x, sums, count| {
+            for (start, sum) in starts.iter().zip(sums) {
+                ring[start + x] = sum / count;
+            }
+        });
+        self.made += LANES;
+    }
+}
+
+impl Rows for BlurredRows<'_> {
+    fn width(&self) -> usize {
+        self.source.width
+    }
+
+    fn height(&self) -> usize {
+        self.source.height()
+    }
+
+    fn row(&mut self, y: usize) -> &[f32] {
+        if y >= self.made {
+            self.make();
+        }
+        let start = y % self.kept * self.source.width;
+        &self.ring[start..start + self.source.width]
+    }
+}
+
+/// Running means down all columns at once, a row at a time; the window as in [`box_filter`].
+fn box_filter_down(mut rows: impl Rows, mut put: impl FnMut(usize, &[f32])) {
+    let height = rows.height();
+    let window = box_window(height);
     let ahead = window / 2;
     let behind = window - ahead;
-    let mut sums = vec![0.0; width];
-    let mut means = vec![0.0; width];
+    let mut sums = vec![0.0; rows.width()];
+    let mut means = vec![0.0; rows.width()];
     let mut count = 0.0;
     for y in 0..ahead {
         sums.iter_mut()
-            .zip(row(y))
+            .zip(rows.row(y))
             .for_each(|(sum, value)| *sum += value);
         count += 1.0;
     }
     for y in 0..height {
         if y + ahead < height {
             sums.iter_mut()
-                .zip(row(y + ahead))
+                .zip(rows.row(y + ahead))
                 .for_each(|(sum, value)| *sum += value);
             count += 1.0;
         }
         if y >= behind {
             sums.iter_mut()
-                .zip(row(y - behind))
+                .zip(rows.row(y - behind))
                 .for_each(|(sum, value)| *sum -= value);
             count -= 1.0;
         }

@@ -17,7 +17,7 @@ use crate::request::ImagesRequest;
 use crate::retry::{self, MAX_RETRY_AFTER};
 use crate::secret::Secret;
 use crate::sniff;
-use crate::transport::{Forbidden, Sent};
+use crate::transport::Sent;
 
 /// Everything a call needs.
 pub(crate) struct Job {
@@ -176,9 +176,7 @@ impl Job {
                     again: Again::After(None),
                 };
             }
-            Cause::Forbidden(Forbidden::PlainHttp | Forbidden::Network) => {
-                GatewayError::PlainHttp { host }
-            }
+            Cause::Forbidden(_) => GatewayError::PlainHttp { host },
             Cause::Tls(reason) => GatewayError::Tls { host, reason },
             Cause::TimedOut => self.timed_out(),
             Cause::Lost(reason) => GatewayError::Lost { host, reason },

@@ -32,6 +32,11 @@ impl Passphrase {
         })
     }
 
+    /// The text, to hand it on to a process that opens the same keys. Do not keep copies.
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+
     pub(crate) fn as_bytes(&self) -> &[u8] {
         self.0.as_bytes()
     }

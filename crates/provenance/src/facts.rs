@@ -122,8 +122,13 @@ impl ManifestEvidence {
         }
     }
 
-    /// A manifest that was read. What its assertions tell of persons is left out: see [`Self::with_personal`].
-    pub(crate) fn new(report: &ManifestReport, state: ManifestState, wording: &Wording) -> Self {
+    /// A manifest that was read. What may tell of persons is for `full` reports only.
+    pub(crate) fn new(
+        report: &ManifestReport,
+        state: ManifestState,
+        wording: &Wording,
+        full: bool,
+    ) -> Self {
         let first = report.actions.first();
         let issuance = report.issuance.as_ref();
         let note = || wording.text("credentials.manifest.ingredients-cut");
@@ -136,7 +141,7 @@ impl ManifestEvidence {
             claim_generators: told::agents(&report.claim_generators),
             spec_version: report.spec_version.clone(),
             signer: report.signer.as_ref().map(told::signer),
-            title: report.title.clone(),
+            title: report.title.clone().filter(|_| full),
             source_types: report.digital_source_types.clone(),
             actions: told::actions(&report.actions),
             descriptions: report
@@ -152,23 +157,21 @@ impl ManifestEvidence {
             generation: report.generation.as_ref().map(said),
             unmarked_reason: issuance.and_then(|issuance| issuance.unmarked_reason.clone()),
             ledger_origin: issuance.and_then(|issuance| issuance.ledger_origin.clone()),
-            ingredients: told::ingredients(&report.ingredients, wording),
+            ingredients: told::ingredients(&report.ingredients, wording, full),
             ingredients_note: report.ingredients_cut.then(note),
             references: told::references(&report.references, wording),
             personal_assertions: report.personal_labels.clone(),
-            personal: Vec::new(),
+            personal: if full {
+                told::values(&report.personal)
+            } else {
+                Vec::new()
+            },
             verdicts: Some(told::verdicts(&report.verdicts, wording)),
             revoked: report.revoked_here.as_ref().map(|entry| RevokedEvidence {
                 from: rfc3339(entry.from),
                 reason: entry.reason.clone(),
             }),
         }
-    }
-
-    /// Adds what assertions tell of persons and places. For full reports only.
-    pub(crate) fn with_personal(mut self, report: &ManifestReport) -> Self {
-        self.personal = told::values(&report.personal);
-        self
     }
 }
 

@@ -5,6 +5,7 @@ mod manifest;
 mod signals;
 mod watermark;
 
+use colophon_imaging::{Fault, ImagingError};
 use colophon_policy::{Action, Binding, Finding};
 use serde::{Deserialize, Serialize};
 
@@ -108,10 +109,34 @@ impl From<Finding> for Outcome {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct ReportError {
-    /// `picture`, `limit`, `unsupported`, `request` or `system`: who can put it right.
+    /// `picture`, `limit`, `unsupported`, `request` or `system`: who can put it right; `crashed`, `timed-out` or
+    /// `out-of-memory` when the process that looked at the picture ended.
     pub kind: String,
     /// What is wrong and what can be done.
     pub message: String,
+}
+
+impl From<&ImagingError> for ReportError {
+    fn from(error: &ImagingError) -> Self {
+        let kind = match error.fault() {
+            Fault::Picture => "picture",
+            Fault::Limit => "limit",
+            Fault::Unsupported => "unsupported",
+            Fault::Request => "request",
+            Fault::System => "system",
+        };
+        Self::new(kind, error.to_string())
+    }
+}
+
+impl ReportError {
+    /// An error of a kind.
+    pub fn new(kind: &str, message: String) -> Self {
+        Self {
+            kind: kind.to_owned(),
+            message,
+        }
+    }
 }
 
 /// The file as such.
@@ -286,6 +311,16 @@ pub struct NotChecked {
     pub what: String,
     /// Why.
     pub why: String,
+}
+
+impl NotChecked {
+    /// Something that was not checked, and why.
+    pub fn new(what: &str, why: &str) -> Self {
+        Self {
+            what: what.to_owned(),
+            why: why.to_owned(),
+        }
+    }
 }
 
 /// Who checked, and against what.

@@ -1,8 +1,8 @@
 //! Verdicts, codes and ingredients of manifests with the sentences that people are told for them.
 
 use colophon_manifest::{
-    Action, Agent, Ingredient, ManifestNode, NamedValue, Reference, Signer, Status, Verdict,
-    Verdicts,
+    Action, Agent, Ingredient, ManifestNode, NamedValue, Reference, ReferenceKind, Signer, Status,
+    Verdict, Verdicts,
 };
 use colophon_wording::Wording;
 
@@ -44,42 +44,58 @@ pub(crate) fn values(list: &[NamedValue]) -> Vec<ValueEvidence> {
 }
 
 pub(crate) fn references(list: &[Reference], wording: &Wording) -> Vec<ReferenceEvidence> {
-    let reference = |each: &Reference| ReferenceEvidence {
-        kind: each.kind.code().to_owned(),
-        what: wording.text(&format!("credentials.reference.{}", each.kind.code())),
-        url: each.url.clone(),
-    };
-    list.iter().map(reference).collect()
+    list.iter()
+        .map(|each| reference(each.kind, &each.url, wording))
+        .collect()
 }
 
-pub(crate) fn ingredients(list: &[Ingredient], wording: &Wording) -> Vec<IngredientEvidence> {
-    list.iter().map(|each| ingredient(each, wording)).collect()
+/// A place on the network.
+pub(crate) fn reference(kind: ReferenceKind, url: &str, wording: &Wording) -> ReferenceEvidence {
+    ReferenceEvidence {
+        kind: kind.code().to_owned(),
+        what: wording.text(&format!("credentials.reference.{}", kind.code())),
+        url: url.to_owned(),
+    }
 }
 
-fn ingredient(it: &Ingredient, wording: &Wording) -> IngredientEvidence {
+/// Titles may tell of persons: for `full` reports only.
+pub(crate) fn ingredients(
+    list: &[Ingredient],
+    wording: &Wording,
+    full: bool,
+) -> Vec<IngredientEvidence> {
+    list.iter()
+        .map(|each| ingredient(each, wording, full))
+        .collect()
+}
+
+fn ingredient(it: &Ingredient, wording: &Wording, full: bool) -> IngredientEvidence {
     IngredientEvidence {
-        title: it.title.clone(),
+        title: it.title.clone().filter(|_| full),
         format: it.format.clone(),
         relationship: it.relationship.clone(),
         manifest_id: it.manifest_id.clone(),
         state: it.state,
         sentence: wording.text(&format!("credentials.ingredient.{}", it.state.code())),
         codes: codes(&it.codes, wording),
-        manifest: it.manifest.as_ref().map(|it| Box::new(node(it, wording))),
+        manifest: it
+            .manifest
+            .as_ref()
+            .map(|it| Box::new(node(it, wording, full))),
     }
 }
 
 /// The manifest crate bounds how deep this goes.
-fn node(it: &ManifestNode, wording: &Wording) -> NodeEvidence {
+fn node(it: &ManifestNode, wording: &Wording, full: bool) -> NodeEvidence {
     NodeEvidence {
         claim_generators: agents(&it.claim_generators),
         signer: it.signer.as_ref().map(signer),
-        title: it.title.clone(),
+        title: it.title.clone().filter(|_| full),
         source_types: it.digital_source_types.clone(),
         actions: actions(&it.actions),
         software_agents: agents(&it.software_agents),
         verdicts: verdicts(&it.verdicts, wording),
-        ingredients: ingredients(&it.ingredients, wording),
+        ingredients: ingredients(&it.ingredients, wording, full),
     }
 }
 

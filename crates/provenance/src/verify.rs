@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use colophon_fingerprint::MATCH_DISTANCE;
-use colophon_imaging::{Fault, ImagingError, Limits};
+use colophon_imaging::Limits;
 use colophon_keys::{KeyStore, KeysError, Passphrase};
 use colophon_ledger::Ledger;
 use colophon_manifest::{TrustAnchors, VALIDATOR};
@@ -29,13 +29,12 @@ use crate::config::{Config, LOCAL_LIST, read_text};
 use crate::facts::{agent_text, agreement};
 use crate::lookup::{self, Answer, Question, Trouble};
 use crate::report::{
-    Container, Evidence, FingerprintEvidence, LedgerEvidence, ManifestEvidence, Matched, Nearest,
-    NotChecked, Outcome, Report, ReportError, ReportVerdict, Tool, TrustListEvidence,
-    WatermarkEvidence,
+    Container, Evidence, FingerprintEvidence, LedgerEvidence, Matched, Nearest, NotChecked,
+    Outcome, Report, ReportError, ReportVerdict, Tool, TrustListEvidence, WatermarkEvidence,
 };
 use crate::trust::{Lists, Revocations};
 use crate::{Home, ProvenanceError, hex};
-use examine::{Attached, Pixels};
+use examine::{Attached, ManifestReader, Pixels};
 use mark::{LedgerIds, MarkReader};
 use timeline::Timeline;
 
@@ -53,6 +52,8 @@ pub struct VerifierOptions {
     /// Whether reports tell everything: what may tell of a person (prompts, names, places, serial numbers), and
     /// how strong a mark is as a number. For operators only: an attacker could follow the number down.
     pub full: bool,
+    /// Whether the validator's own report on manifests (crJSON) is wanted. It holds all that they say.
+    pub crjson: bool,
     /// Language of the sentences.
     pub language: Language,
     /// Whether reports tell where in the picture the mark reads. For operators only, for the same
@@ -73,6 +74,7 @@ pub struct Verifier {
     ledger: Result<Ledger, Trouble>,
     ids: LedgerIds,
     full: bool,
+    crjson: bool,
     wording: &'static Wording,
     heat_map: bool,
     confinement: Vec<String>,
@@ -86,11 +88,13 @@ pub struct Examination {
     pub report: Report,
     /// Where in the picture the mark reads, if [`VerifierOptions::heat_map`] asks for it.
     pub heat_map: Option<HeatMap>,
+    /// The validator's own report on the manifest (crJSON), if [`VerifierOptions::crjson`] asks for it.
+    pub crjson: Option<String>,
 }
 
 /// What the readers of one file found.
 struct Read {
-    pixels: Result<Pixels, ImagingError>,
+    pixels: Result<Pixels, ReportError>,
     attached: Attached,
     findings: Findings,
 }
@@ -168,6 +172,7 @@ impl Verifier {
             ledger,
             ids: LedgerIds::default(),
             full: options.full,
+            crjson: options.crjson,
             wording,
             heat_map: options.heat_map,
             confinement: Vec::new(),
@@ -184,15 +189,21 @@ impl Verifier {
         &self.limits
     }
 
-    /// A report on a file that could not even be read, such as a folder.
-    pub fn unreadable(&self, error: ImagingError, name: &str) -> Report {
-        let why = self.wording.text("not-checked.unreadable-file");
+    /// A report on a file that could not be checked at all, such as a folder, or one whose check was ended.
+    /// `bytes` as far as they could be read; they are not looked into beyond their format.
+    pub fn unchecked(&self, bytes: &[u8], error: ReportError, name: &str) -> Report {
+        let key = if bytes.is_empty() {
+            "unreadable-file"
+        } else {
+            "check-ended"
+        };
+        let why = self.wording.text(&format!("not-checked.{key}"));
         let read = Read {
             pixels: Err(error),
             attached: Attached::not_checked(why),
             findings: Findings::default(),
         };
-        self.report(&[], name, &read, Instant::now()).report
+        self.report(bytes, name, &read, Instant::now()).report
     }
 
     /// Checks one picture. Whatever is wrong with the file becomes part of the report.
@@ -202,36 +213,36 @@ impl Verifier {
 
     /// As [`Self::verify`], with what is too large for a report.
     pub fn examine(&self, bytes: &[u8], name: &str) -> Examination {
+        self.examine_with_store(bytes, None, name)
+    }
+
+    /// As [`Self::examine`], with a manifest store that was fetched from where the file says it is kept.
+    pub fn examine_with_store(
+        &self,
+        bytes: &[u8],
+        store: Option<&[u8]>,
+        name: &str,
+    ) -> Examination {
         let start = Instant::now();
-        let (pixels, (attached, mut findings)) = rayon::join(
+        let reader = ManifestReader {
+            limits: &self.limits,
+            anchors: &self.anchors,
+            deadline: self.deadline,
+            crjson: self.crjson,
+            wording: self.wording,
+        };
+        let (pixels, (mut attached, mut findings)) = rayon::join(
             || examine::pixels(bytes, &self.limits, self.mark_reader()),
-            || {
-                let manifest = examine::manifest(
-                    bytes,
-                    &self.limits,
-                    &self.anchors,
-                    self.deadline,
-                    self.wording,
-                );
-                (manifest, examine::metadata(bytes, &self.limits))
-            },
+            || (reader.read(bytes, store), examine::metadata(bytes)),
         );
+        attached.or_remote(findings.remote_manifest.as_deref());
         examine::gather(&mut findings, &attached, pixels.as_ref().ok());
         let read = Read {
-            pixels,
+            pixels: pixels.map_err(|error| ReportError::from(&error)),
             attached,
             findings,
         };
         self.report(bytes, name, &read, start)
-    }
-
-    /// What is told of the manifest in the file; what its assertions tell of persons in full reports only.
-    fn manifest(&self, attached: &Attached) -> Option<ManifestEvidence> {
-        let told = attached.evidence(self.wording)?;
-        Some(match attached.report() {
-            Some(report) if self.full => told.with_personal(report),
-            _ => told,
-        })
     }
 
     fn mark_reader(&self) -> Option<MarkReader<'_>> {
@@ -268,10 +279,7 @@ impl Verifier {
             colophon_report: Report::VERSION,
             file: name.to_owned(),
             outcome: Outcome::from(verdict.finding),
-            error: read.pixels.as_ref().err().map(|error| ReportError {
-                kind: fault_name(error.fault()).to_owned(),
-                message: error.to_string(),
-            }),
+            error: read.pixels.as_ref().err().cloned(),
             container: Container {
                 format: colophon_imaging::sniff(bytes)
                     .ok()
@@ -296,7 +304,12 @@ impl Verifier {
             tool: self.tool(),
             elapsed_ms: start.elapsed().as_millis() as u64,
         };
-        Examination { report, heat_map }
+        let manifest = read.attached.report();
+        Examination {
+            report,
+            heat_map,
+            crjson: manifest.and_then(|manifest| manifest.crjson.clone()),
+        }
     }
 
     fn tool(&self) -> Tool {
@@ -433,18 +446,19 @@ impl Verifier {
                     anchors: &self.anchors,
                     deadline: self.deadline,
                     wording: self.wording,
+                    full: self.full,
                 };
                 source
                     .recover(bytes, pixels, attached.report(), hit)
                     .unwrap_or_else(|why| {
-                        not_checked.push(not_checked_entry("recovered-manifest", &why));
+                        not_checked.push(NotChecked::new("recovered-manifest", &why));
                         None
                     })
             }
             _ => None,
         };
         Evidence {
-            manifest: self.manifest(attached),
+            manifest: attached.evidence(self.wording, self.full),
             watermark: None,
             faint_mark: pixels.and_then(|pixels| pixels.mark.faint),
             ledger: answer
@@ -495,7 +509,7 @@ impl Verifier {
             self.wording.fill(&format!("not-checked.{key}"), values)
         };
         let mut list = Vec::new();
-        let mut push = |what: &str, why: &str| list.push(not_checked_entry(what, why));
+        let mut push = |what: &str, why: &str| list.push(NotChecked::new(what, why));
         if let Some(why) = &attached.not_checked {
             push("manifest", why);
         }
@@ -544,13 +558,6 @@ impl Verifier {
         }
         push("marks-of-others", &text("marks-of-others"));
         list
-    }
-}
-
-fn not_checked_entry(what: &str, why: &str) -> NotChecked {
-    NotChecked {
-        what: what.to_owned(),
-        why: why.to_owned(),
     }
 }
 
@@ -634,16 +641,6 @@ fn values(
         ),
         ("tool", named.and_then(traces::tool_text)),
     ]
-}
-
-fn fault_name(fault: Fault) -> &'static str {
-    match fault {
-        Fault::Picture => "picture",
-        Fault::Limit => "limit",
-        Fault::Unsupported => "unsupported",
-        Fault::Request => "request",
-        Fault::System => "system",
-    }
 }
 
 /// Distances above it are no likeness; the report's documentation states the number.

@@ -208,7 +208,7 @@ pub struct Dated {
 /// A mark that the file says it carries and that cannot be read here.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct UnreadableMark {
-    /// Its name, such as `SynthID`.
+    /// Its name, such as SynthID.
     pub name: String,
     /// Whose.
     pub source: Source,

@@ -35,8 +35,8 @@ impl Autocorrelation {
         // Frequencies beyond the band need no room.
         let samples = fft::fast_length((SAMPLING * high) as usize).min(side);
         let pitch = side as f64 / samples as f64;
-        let mut band = vec![Complex32::default(); (samples / 2 + 1) * samples];
         let edge = (high as usize).min(samples / 2 - 1);
+        let mut band = vec![Complex32::default(); (edge + 1) * samples];
         // The axes carry the edges of the frame.
         for kx in 2..=edge {
             let received = spectrum.whitened_column(kx);
@@ -48,15 +48,8 @@ impl Autocorrelation {
                 column[samples - ky].re = received[side - ky];
             }
         }
-        let periodic = fft::inverse_real(band, samples, samples);
         let reach = ((reach / pitch).ceil() as i32).min(samples as i32 / 2 - 1);
-        let width = 2 * reach as usize + 1;
-        let mut values = Vec::with_capacity(width * width);
-        for y in -reach..=reach {
-            let row = &periodic[y.rem_euclid(samples as i32) as usize * samples..][..samples];
-            values.extend_from_slice(&row[samples - reach as usize..]);
-            values.extend_from_slice(&row[..=reach as usize]);
-        }
+        let values = fft::inverse_real_centre(band, samples, reach as usize);
         Self {
             pitch,
             reach,

@@ -129,19 +129,20 @@ impl Plane {
 
     /// Mean over a square of side `2 * radius + 1`, edges replicated.
     pub(crate) fn box_blurred(&self, radius: usize) -> Plane {
-        let mut out = self.clone();
-        let mut line = Vec::with_capacity(self.width + 2 * radius + 1);
-        for row in out.data.chunks_exact_mut(self.width) {
-            running_mean(row, radius, &mut line);
+        let mut rows = vec![0.0f32; self.data.len()];
+        let mut lines = Vec::new();
+        let groups = self.data.chunks(LANES * self.width);
+        for (source, out) in groups.zip(rows.chunks_mut(LANES * self.width)) {
+            running_means(source, out, self.width, radius, &mut lines);
         }
-        out.blur_columns(radius);
+        let mut out = Plane::filled(self.width, self.height, 0.0);
+        out.blur_columns(&rows, radius);
         out
     }
 
-    fn blur_columns(&mut self, radius: usize) {
+    fn blur_columns(&mut self, source: &[f32], radius: usize) {
         let (w, h) = (self.width, self.height);
         let scale = 1.0 / (2 * radius + 1) as f32;
-        let source = self.data.clone();
         let row = |y: isize| {
             let y = y.clamp(0, h as isize - 1) as usize;
             &source[y * w..][..w]
@@ -164,20 +165,53 @@ impl Plane {
     }
 }
 
-fn running_mean(row: &mut [f32], radius: usize, padded: &mut Vec<f32>) {
-    let width = row.len();
-    padded.clear();
-    padded.resize(radius + 1, row[0]);
-    padded.extend_from_slice(row);
-    padded.resize(width + 2 * radius + 1, row[width - 1]);
+/// Rows that are summed side by side: each sum waits for the one before it, several do not wait for one
+/// another.
+const LANES: usize = 8;
+
+/// Running means of at most [`LANES`] rows; `lines` is room for them, laid side by side with their edges
+/// replicated.
+fn running_means(
+    source: &[f32],
+    out: &mut [f32],
+    width: usize,
+    radius: usize,
+    lines: &mut Vec<[f32; LANES]>,
+) {
+    lines.clear();
+    lines.resize(width + 2 * radius + 1, [0.0; LANES]);
+    for (lane, row) in source.chunks_exact(width).enumerate() {
+        let (before, rest) = lines.split_at_mut(radius + 1);
+        let (inside, after) = rest.split_at_mut(width);
+        before.iter_mut().for_each(|line| line[lane] = row[0]);
+        for (line, value) in inside.iter_mut().zip(row) {
+            line[lane] = *value;
+        }
+        after
+            .iter_mut()
+            .for_each(|line| line[lane] = row[width - 1]);
+    }
     let scale = 1.0 / (2 * radius + 1) as f32;
-    let mut sum: f32 = padded[1..=2 * radius + 1].iter().sum();
+    let mut sum = [0.0f32; LANES];
+    for line in &lines[1..=2 * radius + 1] {
+        add(&mut sum, line);
+    }
+    let rows = out.len() / width;
     for x in 0..width {
-        row[x] = sum * scale;
+        let means = sum.map(|sum| sum * scale);
+        for (lane, mean) in means.iter().enumerate().take(rows) {
+            out[lane * width + x] = *mean;
+        }
         if x + 1 < width {
-            sum += padded[x + 2 * radius + 2] - padded[x + 1];
+            let (enter, leave) = (&lines[x + 2 * radius + 2], &lines[x + 1]);
+            let change = std::array::from_fn(|lane| enter[lane] - leave[lane]);
+            add(&mut sum, &change);
         }
     }
+}
+
+fn add(sum: &mut [f32; LANES], values: &[f32; LANES]) {
+    sum.iter_mut().zip(values).for_each(|(s, v)| *s += v);
 }
 
 /// The source cells that one output cell averages.

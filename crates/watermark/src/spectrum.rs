@@ -25,11 +25,11 @@ pub(crate) struct Spectrum {
 impl Spectrum {
     pub(crate) fn of(plane: &Plane) -> Self {
         let side = padded_side(plane.width().max(plane.height()));
-        let mut padded = vec![0.0f32; side * side];
+        let mut padded = vec![0.0f32; side * plane.height()];
         for (row, target) in plane.rows().zip(padded.chunks_exact_mut(side)) {
             target[..row.len()].copy_from_slice(row);
         }
-        let columns = fft::forward_real(&mut padded, side, side);
+        let columns = fft::forward_real(&mut padded, side);
         let mut log_power = Plane::filled(side, side / 2 + 1, 0.0);
         for (target, value) in log_power.data_mut().iter_mut().zip(&columns) {
             *target = fast_ln(value.norm_sqr() + 1e-6);

@@ -64,7 +64,14 @@ macro_rules! sources {
     };
 }
 
-sources!("checks", "credentials", "report", "signals", "verdicts");
+sources!(
+    "checks",
+    "credentials",
+    "pixels",
+    "report",
+    "signals",
+    "verdicts"
+);
 
 /// The sentences of one language.
 #[derive(Debug)]

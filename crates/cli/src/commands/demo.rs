@@ -9,9 +9,10 @@ use colophon_imaging::{
 };
 use colophon_ledger::check_proof;
 use colophon_provenance::{
-    Destination, DigitalSourceType, GeneratedRequest, Home, IssueOptions, Issued, Issuer, Outcome,
-    Prompt, Report, StampRequest, Verifier, VerifierOptions,
+    Destination, DigitalSourceType, GeneratedRequest, Home, IssueOptions, Issued, Issuer, Language,
+    Outcome, Prompt, Report, StampRequest, Verifier, VerifierOptions, Wording,
 };
+use colophon_rendering::terminal::render;
 
 use super::generate::{Made, MadePicture, embedded_picture};
 use super::{Context, now};
@@ -19,7 +20,6 @@ use crate::args::Demo;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::{FAINT, STRONG, styled};
-use crate::report::render;
 use crate::text::wrapped;
 
 /// What the model that is part of the program is asked for, and where its noise starts.
@@ -257,9 +257,10 @@ impl<'a> Stage<'a> {
 
     /// Leaves the reports and says where everything is.
     fn finish(&self, reports: &[Report], went_well: bool) -> Result<Exit, Failure> {
+        let wording = Wording::of(Language::English);
         let texts: Vec<String> = reports
             .iter()
-            .map(|report| render(report, REPORT_WIDTH, true))
+            .map(|report| render(report, wording, REPORT_WIDTH, true))
             .collect();
         let text = anstream::adapter::strip_str(&texts.join("\n\n\n")).to_string() + "\n";
         self.write("report.txt", text.as_bytes())?;
@@ -269,7 +270,8 @@ impl<'a> Stage<'a> {
         let printer = self.context.printer;
         printer.say("")?;
         if let Some(traced) = reports.get(1) {
-            printer.say(&render(traced, printer.width(), printer.is_verbose()))?;
+            let text = render(traced, wording, printer.width(), printer.is_verbose());
+            printer.say(&text)?;
             printer.say("")?;
         }
         let folder = self.folder.display();

@@ -1,6 +1,7 @@
 //! One module a command.
 
 mod about;
+mod bulk;
 mod config;
 mod demo;
 mod generate;
@@ -8,11 +9,13 @@ mod issuing;
 mod keys;
 mod ledger;
 mod models;
+mod pictures;
 mod record;
 mod stamp;
 mod trust;
 mod verify;
 mod watermark;
+pub mod worker;
 
 use std::path::Path;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -61,6 +64,8 @@ pub fn run(cli: &Cli, printer: &Printer, interrupt: &Interrupt) -> Result<Exit, 
         Command::Models(command) => models::run(&context, command),
         Command::Stamp(options) => stamp::run(&context, options),
         Command::Verify(options) => verify::run(&context, options),
+        // Taken up in `main`, before there is a context.
+        Command::VerifyWorker(options) => worker::run(cli, options),
         Command::Watermark(command) => watermark::run(&context, command),
         Command::Keys(command) => keys::run(&context, command),
         Command::Trust(command) => trust::run(&context, command),
@@ -78,11 +83,11 @@ fn now() -> i64 {
 }
 
 /// The name of a file as told to people and programs.
-fn name_of(path: &Path) -> String {
+pub fn name_of(path: &Path) -> String {
     path.display().to_string()
 }
 
 /// Whether the path means standard input.
-fn is_stdin(path: &Path) -> bool {
+pub fn is_stdin(path: &Path) -> bool {
     path == Path::new("-")
 }

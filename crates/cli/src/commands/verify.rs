@@ -1,128 +1,81 @@
 //! `verify`: one report a file.
 
-use std::fs;
-use std::io;
 use std::path::Path;
 
-use colophon_imaging::{
-    Channels, EncodeOptions, Format, Limits, Picture, Samples, decode, encode, read_bounded,
-    read_bounded_from, write_atomic,
-};
-use colophon_provenance::{HeatMap, Home, Report, Verifier, VerifierOptions};
+use colophon_imaging::write_atomic;
 
-use super::{Context, is_stdin, name_of};
+use colophon_provenance::{Report, Wording};
+use colophon_rendering::html::{self, Attachments, Image, ImageKind, MOST_REPORTS, TooMany};
+use colophon_rendering::terminal::render;
+
+use super::pictures::thumbnail_size;
+use super::{Context, bulk};
 use crate::args::Verify;
+use crate::checker::Confined;
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::jobs;
-use crate::passphrase;
-use crate::report::render;
 
 /// Runs `verify`.
 pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
-    if options.heat_map.is_some() && options.files.len() > 1 {
+    let for_one = options.heat_map.is_some() || options.crjson.is_some();
+    if for_one && options.files.len() > 1 {
         return Err(Failure::Request(
-            "--heat-map is for one picture at a time".into(),
+            "--heat-map and --crjson are for one picture at a time".into(),
         ));
     }
-    // Without any folder to call home, manifests can still be checked.
-    let home = context.home().ok();
-    let passphrase = match &home {
-        Some(home) => passphrase::to_open(context.global, &home.keys())?,
-        None => None,
-    };
-    let trust_anchors = options
-        .trust_anchor
-        .iter()
-        .map(|path| anchor(path))
-        .collect::<Result<_, _>>()?;
-    let verifier = open(
-        home.as_ref(),
-        VerifierOptions {
-            passphrase,
-            trust_anchors,
-            full: options.full,
-            language: options.lang,
-            heat_map: options.heat_map.is_some(),
-            ..VerifierOptions::default()
-        },
-    )?;
+    if options.html.is_some() && options.files.len() > MOST_REPORTS {
+        let problem = TooMany(options.files.len());
+        return Err(Failure::Request(problem.to_string()));
+    }
+    if options.bulk.targets.are_asked_for() {
+        return bulk::run(context, options);
+    }
+    let checker = Confined::new(context, options, options.files.len())?;
+    let wording = Wording::of(options.lang);
     let mut outcomes = Vec::new();
+    let mut page = Vec::new();
     jobs::in_order(
         &options.files,
         context,
-        |path| examine(&verifier, path),
-        |(report, heat_map)| {
+        |path| checker.check_file(path),
+        |checked| {
+            let checked = checked?;
             let first = outcomes.is_empty();
-            outcomes.push(report.outcome);
+            outcomes.push(checked.report.outcome);
             if let Some(path) = &options.heat_map {
-                write_heat_map(context, path, heat_map.transpose()?)?;
+                write_heat_map(context, path, checked.heat_map.as_deref())?;
+            }
+            if let Some(path) = &options.crjson {
+                write_crjson(context, path, checked.crjson.as_deref())?;
             }
             if options.json {
-                return context.printer.json(&report);
+                context.printer.json(&checked.report)?;
+            } else {
+                if !first {
+                    context.printer.say("")?;
+                }
+                context.printer.say(&render(
+                    &checked.report,
+                    wording,
+                    context.printer.width(),
+                    context.printer.is_verbose(),
+                ))?;
             }
-            if !first {
-                context.printer.say("")?;
+            if options.html.is_some() {
+                let attachments = attachments(&checked.report, checked.thumbnail.as_deref());
+                page.push((checked.report, attachments));
             }
-            context.printer.say(&render(
-                &report,
-                context.printer.width(),
-                context.printer.is_verbose(),
-            ))
+            Ok(())
         },
     )?;
+    if let Some(path) = &options.html {
+        write_page(context, path, &page, wording)?;
+    }
     Ok(Exit::of(outcomes))
 }
 
-fn open(home: Option<&Home>, options: VerifierOptions) -> Result<Verifier, Failure> {
-    Ok(Verifier::open(home, options)?)
-}
-
-/// Reads and checks one file; what goes wrong with it is part of the report. With it, when it was asked for,
-/// the picture of the heat map.
-fn examine(verifier: &Verifier, path: &Path) -> (Report, Option<Result<Vec<u8>, Failure>>) {
-    let (name, read) = if is_stdin(path) {
-        (
-            "standard input".to_owned(),
-            read_bounded_from(io::stdin().lock(), verifier.limits()),
-        )
-    } else {
-        (name_of(path), read_bounded(path, verifier.limits()))
-    };
-    match read {
-        Ok(bytes) => {
-            let found = verifier.examine(&bytes, &name);
-            let drawn = found
-                .heat_map
-                .map(|map| drawn(&map, &bytes, verifier.limits()));
-            (found.report, drawn)
-        }
-        Err(error) => (verifier.unreadable(error, &name), None),
-    }
-}
-
-/// The picture under its heat map, as PNG.
-fn drawn(heat_map: &HeatMap, bytes: &[u8], limits: &Limits) -> Result<Vec<u8>, Failure> {
-    let picture = decode(bytes, limits)?;
-    let (width, height) = (picture.width(), picture.height());
-    let layer = heat_map.overlay(width as usize, height as usize);
-    let mut samples = picture.to_rgb8();
-    for (pixel, over) in samples.chunks_exact_mut(3).zip(layer.chunks_exact(4)) {
-        let opacity = u16::from(over[3]);
-        for (below, colour) in pixel.iter_mut().zip(over) {
-            let mixed = u16::from(*below) * (255 - opacity) + u16::from(*colour) * opacity;
-            *below = (mixed / 255) as u8;
-        }
-    }
-    let drawn = Picture::new(width, height, Channels::Rgb, Samples::U8(samples))?;
-    Ok(encode(&drawn, &EncodeOptions::new(Format::Png))?)
-}
-
-fn write_heat_map(
-    context: &Context<'_>,
-    path: &Path,
-    drawn: Option<Vec<u8>>,
-) -> Result<(), Failure> {
+fn write_heat_map(context: &Context<'_>, path: &Path, drawn: Option<&[u8]>) -> Result<(), Failure> {
     let Some(drawn) = drawn else {
         context
             .printer
@@ -130,15 +83,44 @@ fn write_heat_map(
         return Ok(());
     };
     let _writing = context.interrupt.writing();
-    Ok(write_atomic(path, &drawn, false)?)
+    Ok(write_atomic(path, drawn, false)?)
 }
 
-/// A trust anchor under the name of its file.
-fn anchor(path: &Path) -> Result<(String, String), Failure> {
-    let pem = fs::read_to_string(path).map_err(Failure::file("read the trust anchor", path))?;
-    let name = path.file_stem().map_or_else(
-        || "given".to_owned(),
-        |stem| stem.to_string_lossy().into_owned(),
-    );
-    Ok((name, pem))
+fn write_crjson(context: &Context<'_>, path: &Path, crjson: Option<&[u8]>) -> Result<(), Failure> {
+    let Some(crjson) = crjson else {
+        context
+            .printer
+            .note("there is no manifest that can be read, so no crJSON was written");
+        return Ok(());
+    };
+    let _writing = context.interrupt.writing();
+    Ok(write_atomic(path, crjson, false)?)
+}
+
+/// The small picture that the child made, as large as it must be.
+fn attachments(report: &Report, thumbnail: Option<&[u8]>) -> Attachments {
+    let container = &report.container;
+    match (thumbnail, container.width, container.height) {
+        (Some(bytes), Some(width), Some(height)) => {
+            let (width, height) = thumbnail_size(width, height);
+            Attachments::with_thumbnail(Image::new(ImageKind::Jpeg, width, height, bytes))
+        }
+        _ => Attachments::default(),
+    }
+}
+
+fn write_page(
+    context: &Context<'_>,
+    path: &Path,
+    reports: &[(Report, Attachments)],
+    wording: &Wording,
+) -> Result<(), Failure> {
+    let reports: Vec<(&Report, &Attachments)> = reports
+        .iter()
+        .map(|(report, attachments)| (report, attachments))
+        .collect();
+    let page =
+        html::pages(&reports, wording).map_err(|problem| Failure::Request(problem.to_string()))?;
+    let _writing = context.interrupt.writing();
+    Ok(write_atomic(path, page.as_bytes(), false)?)
 }

@@ -113,7 +113,7 @@ fn png(image: RgbImage) -> Result<Vec<u8>, Failure> {
 }
 
 /// The picture with a longer side of at most `most` pixels, each the mean of those it covers.
-fn shrunk(image: &RgbImage, most: u32) -> RgbImage {
+pub fn shrunk(image: &RgbImage, most: u32) -> RgbImage {
     let longer = image.width.max(image.height);
     if longer <= most {
         return image.clone();

@@ -1,13 +1,20 @@
 //! The readers: manifest, mark, fingerprint, metadata.
 
+use std::borrow::Cow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use colophon_fingerprint::{Fingerprint, Quality, pdq_dihedral};
-use colophon_imaging::{Format, ImagingError, Limits, decode, sniff};
-use colophon_manifest::{ManifestReport, Reading, Revocation, TrustAnchors, read};
+use colophon_imaging::{Channels, Format, ImagingError, Limits, Picture, Samples, decode, sniff};
+use colophon_manifest::{
+    ManifestReport, ReadOptions, Reading, ReferenceKind, Revocation, TrustAnchors, media_type,
+    read_with, read_with_store,
+};
 use colophon_policy::ManifestState;
-use colophon_signals::{Findings, Says};
+use colophon_signals::pixels::{Layout, PixelMetadata, PixelView, read_pixels};
+use colophon_signals::{
+    ActionFacts, Agent, CredentialFacts, Findings, Says, Signal, read_credentials,
+};
 use colophon_watermark::Plane;
 use colophon_wording::Wording;
 
@@ -25,6 +32,8 @@ pub(crate) struct Pixels {
     pub mark: Mark,
     /// Hashes of the eight turned versions; `None` for a tiny picture.
     pub fingerprint: Option<([Fingerprint; 8], Quality)>,
+    /// Marks of other generators.
+    pub marks: Vec<Signal>,
 }
 
 impl Pixels {
@@ -44,7 +53,7 @@ pub(crate) fn pixels(
     let picture = decode(bytes, limits)?;
     let frames = picture.frames_hint();
     let (width, height) = (picture.width() as usize, picture.height() as usize);
-    let luma = picture.luma();
+    let (luma, marks) = rayon::join(|| picture.luma(), || marks_of_others(&picture));
     drop(picture);
     // INVARIANT: a decoded picture has at least one pixel and finite luma.
     let luma = Plane::new(width, height, luma)
@@ -58,17 +67,107 @@ pub(crate) fn pixels(
         frames,
         mark,
         fingerprint,
+        marks,
     })
 }
 
 /// Reads what metadata tells.
-pub(crate) fn metadata(_bytes: &[u8], _limits: &Limits) -> Findings {
-    Findings::default()
+pub(crate) fn metadata(bytes: &[u8]) -> Findings {
+    colophon_signals::read_metadata(bytes, &colophon_signals::Limits::default())
 }
 
-/// Adds what the manifest states and what the pixels carry.
-pub(crate) fn gather(findings: &mut Findings, _attached: &Attached, _pixels: Option<&Pixels>) {
+/// Reads the marks that other generators put into pixels. Pictures of 16 bits a sample have none: no
+/// generator writes them.
+fn marks_of_others(picture: &Picture) -> Vec<Signal> {
+    let Samples::U8(samples) = picture.samples() else {
+        return Vec::new();
+    };
+    let grown;
+    let (layout, samples) = match picture.channels() {
+        Channels::Rgb => (Layout::Rgb, samples),
+        Channels::Rgba => (Layout::Rgba, samples),
+        _ => {
+            grown = picture.to_rgb8();
+            (Layout::Rgb, &grown)
+        }
+    };
+    let comment = png_comment(picture);
+    let view = PixelView::new(picture.width(), picture.height(), layout, samples);
+    view.map_or_else(Vec::new, |view| {
+        let metadata = PixelMetadata {
+            comment: comment.as_deref(),
+        };
+        read_pixels(view, picture.is_lossless_source(), &metadata)
+    })
+}
+
+/// The PNG text `Comment`, which a signature over pixels may cover.
+fn png_comment(picture: &Picture) -> Option<Cow<'_, str>> {
+    let chunks = picture.metadata.png_chunks.iter();
+    let mut texts = chunks.filter_map(|chunk| {
+        let text = chunk.data.strip_prefix(b"Comment\0")?;
+        match &chunk.kind {
+            b"tEXt" => Some(text),
+            // Uncompressed, without language and translated keyword.
+            b"iTXt" => text.strip_prefix(&[0; 4]),
+            _ => None,
+        }
+    });
+    texts.next().map(String::from_utf8_lossy)
+}
+
+/// Puts together what metadata, manifest and pixels tell.
+pub(crate) fn gather(findings: &mut Findings, attached: &Attached, pixels: Option<&Pixels>) {
+    // What a manifest says counts only while its signature holds.
+    if let Some(report) = attached.report().filter(|_| attached.stated().is_some()) {
+        let (signals, marks) = read_credentials(&credentials(report, attached.state));
+        findings.signals.extend(signals);
+        findings.unreadable_marks.extend(marks);
+    }
+    findings.signals.extend(
+        pixels
+            .into_iter()
+            .flat_map(|pixels| pixels.marks.iter().cloned()),
+    );
     findings.signals.sort_by_key(|signal| signal.class);
+}
+
+/// A manifest as the reader of vendors' traces takes it.
+fn credentials(report: &ManifestReport, state: ManifestState) -> CredentialFacts<'_> {
+    fn agent(agent: &colophon_manifest::Agent) -> Agent<'_> {
+        Agent {
+            name: &agent.name,
+            version: agent.version.as_deref(),
+        }
+    }
+    let signer = report.signer.as_ref();
+    let ingredients = report.ingredients.iter();
+    let manifests = ingredients.filter_map(|ingredient| ingredient.manifest.as_ref());
+    CredentialFacts {
+        generators: report.claim_generators.iter().map(agent).collect(),
+        organisation: signer.and_then(|signer| signer.organisation.as_deref()),
+        common_name: signer.and_then(|signer| signer.common_name.as_deref()),
+        actions: report
+            .actions
+            .iter()
+            .map(|action| ActionFacts {
+                label: &action.action,
+                source_type: action.digital_source_type.as_deref(),
+                description: action.description.as_deref(),
+                agent: action.software_agent.as_ref().map(agent),
+            })
+            .collect(),
+        soft_bindings: report
+            .soft_bindings
+            .iter()
+            .map(|binding| binding.alg.as_str())
+            .collect(),
+        assertions: report.assertion_labels.iter().map(String::as_str).collect(),
+        ingredient_source_types: manifests
+            .flat_map(|manifest| manifest.digital_source_types.iter().map(String::as_str))
+            .collect(),
+        anchored: matches!(state, ManifestState::Trusted | ManifestState::Local),
+    }
 }
 
 /// What the manifest reader found.
@@ -84,6 +183,25 @@ impl Attached {
             state: ManifestState::NotChecked,
             reading: None,
             not_checked: Some(why),
+        }
+    }
+
+    /// No manifest and no hint of one.
+    fn absent() -> Self {
+        Self {
+            state: ManifestState::Absent,
+            reading: None,
+            not_checked: None,
+        }
+    }
+
+    /// A manifest kept elsewhere, when metadata names one and the file carries none.
+    pub fn or_remote(&mut self, url: Option<&str>) {
+        if let Some(url) = url.filter(|_| self.state == ManifestState::Absent) {
+            self.state = ManifestState::RemoteOnly;
+            self.reading = Some(Reading::Remote {
+                url: url.to_owned(),
+            });
         }
     }
 
@@ -105,13 +223,17 @@ impl Attached {
     }
 
     /// What is shown; `None` when there is no manifest and no hint of one.
-    pub fn evidence(&self, wording: &Wording) -> Option<ManifestEvidence> {
+    pub fn evidence(&self, wording: &Wording, full: bool) -> Option<ManifestEvidence> {
         match self.reading.as_ref()? {
-            Reading::Manifest(report) => Some(ManifestEvidence::new(report, self.state, wording)),
-            Reading::Remote { url } => Some(ManifestEvidence::unreadable(
-                self.state,
-                wording.fill("manifest-note.remote", &[("url", url)]),
-            )),
+            Reading::Manifest(report) => {
+                Some(ManifestEvidence::new(report, self.state, wording, full))
+            }
+            Reading::Remote { url } => {
+                let note = wording.fill("manifest-note.remote", &[("url", url)]);
+                let mut evidence = ManifestEvidence::unreadable(self.state, note);
+                evidence.references = vec![told::reference(ReferenceKind::Manifest, url, wording)];
+                Some(evidence)
+            }
             Reading::Unreadable { reason, .. } => Some(ManifestEvidence::unreadable(
                 self.state,
                 wording.fill("manifest-note.unreadable", &[("reason", reason)]),
@@ -126,46 +248,53 @@ impl Attached {
     }
 }
 
-/// Reads the manifest in the file.
-pub(crate) fn manifest(
-    bytes: &[u8],
-    limits: &Limits,
-    anchors: &TrustAnchors,
-    deadline: Duration,
-    wording: &Wording,
-) -> Attached {
-    if bytes.len() as u64 > limits.max_bytes {
-        return Attached::not_checked(wording.text("not-checked.too-large"));
-    }
-    let format = match sniff(bytes) {
-        Ok(format) => format,
-        Err(error) => return Attached::not_checked(error.to_string()),
-    };
-    if format == Format::Bmp {
-        // BMP has no place for a manifest.
-        return Attached {
-            state: ManifestState::Absent,
-            reading: None,
-            not_checked: None,
+/// How manifests are read.
+#[derive(Clone, Copy)]
+pub(crate) struct ManifestReader<'a> {
+    pub limits: &'a Limits,
+    pub anchors: &'a TrustAnchors,
+    pub deadline: Duration,
+    pub crjson: bool,
+    pub wording: &'a Wording,
+}
+
+impl ManifestReader<'_> {
+    /// Reads the manifest in the file; or `store`, which was fetched from where the file says it is kept.
+    pub fn read(&self, bytes: &[u8], store: Option<&[u8]>) -> Attached {
+        if bytes.len() as u64 > self.limits.max_bytes {
+            return Attached::not_checked(self.wording.text("not-checked.too-large"));
+        }
+        let mime = match (media_type(bytes), sniff(bytes)) {
+            (Some(mime), _) => mime,
+            // BMP has no place for a manifest.
+            (None, Ok(Format::Bmp)) => return Attached::absent(),
+            (None, Ok(format)) => format.mime(),
+            (None, Err(error)) => return Attached::not_checked(error.to_string()),
         };
-    }
-    // A panic in the SDK is the file's fault and must not end a run over many files; nothing of it
-    // outlives the call.
-    let read = catch_unwind(AssertUnwindSafe(|| {
-        read(bytes, format.mime(), anchors, deadline)
-    }));
-    match read {
-        Err(_) => Attached::not_checked(wording.text("not-checked.reader-gave-up")),
-        Ok(Err(error)) => Attached::not_checked(error.to_string()),
-        Ok(Ok(reading)) => Attached {
-            state: match &reading {
-                Reading::Absent => ManifestState::Absent,
-                Reading::Remote { .. } => ManifestState::RemoteOnly,
-                Reading::Manifest(report) => manifest_state(report),
-                _ => ManifestState::Malformed,
+        let options = ReadOptions {
+            anchors: self.anchors,
+            deadline: self.deadline,
+            crjson: self.crjson,
+        };
+        // A panic in the SDK is the file's fault and must not end a run over many files; nothing of it
+        // outlives the call.
+        let read = catch_unwind(AssertUnwindSafe(|| match store {
+            Some(store) => read_with_store(bytes, mime, store, &options),
+            None => read_with(bytes, mime, &options),
+        }));
+        match read {
+            Err(_) => Attached::not_checked(self.wording.text("not-checked.reader-gave-up")),
+            Ok(Err(error)) => Attached::not_checked(error.to_string()),
+            Ok(Ok(reading)) => Attached {
+                state: match &reading {
+                    Reading::Absent => ManifestState::Absent,
+                    Reading::Remote { .. } => ManifestState::RemoteOnly,
+                    Reading::Manifest(report) => manifest_state(report),
+                    _ => ManifestState::Malformed,
+                },
+                reading: Some(reading),
+                not_checked: None,
             },
-            reading: Some(reading),
-            not_checked: None,
-        },
+        }
     }
 }

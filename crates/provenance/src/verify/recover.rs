@@ -22,6 +22,7 @@ pub(crate) struct Source<'a> {
     pub anchors: &'a TrustAnchors,
     pub deadline: Duration,
     pub wording: &'a Wording,
+    pub full: bool,
 }
 
 impl Source<'_> {
@@ -56,7 +57,8 @@ impl Source<'_> {
             .map(|binding| agreement(binding, pixels, hit.comparison.binding, self.wording))
             .collect();
         let agrees = !bindings.is_empty() && bindings.iter().all(|binding| binding.agrees);
-        let manifest = ManifestEvidence::new(report, manifest_state(report), self.wording);
+        let manifest =
+            ManifestEvidence::new(report, manifest_state(report), self.wording, self.full);
         Ok(Some(RecoveredManifest {
             agrees,
             bindings,

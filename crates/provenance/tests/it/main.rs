@@ -7,5 +7,6 @@ mod generating;
 mod golden;
 mod issuing;
 mod support;
+mod traces;
 mod tracing;
 mod verifying;

@@ -3,7 +3,7 @@
 use colophon_imaging::ImagingError;
 use colophon_policy::ManifestState;
 use colophon_provenance::{
-    Home, InitOptions, Issuer, Outcome, Passphrase, ProvenanceError, Report, Verifier,
+    Home, InitOptions, Issuer, Outcome, Passphrase, ProvenanceError, Report, ReportError, Verifier,
     VerifierOptions,
 };
 
@@ -72,7 +72,9 @@ fn what_is_no_picture_is_reported_not_failed() {
         assert!(was_not_checked(&report, "watermark"));
     }
     let folder = ImagingError::IsFolder("x".into());
-    let report = place.verifier().unreadable(folder, "x");
+    let report = place
+        .verifier()
+        .unchecked(&[], ReportError::from(&folder), "x");
     assert_eq!(report.outcome, Outcome::CouldNotCheck);
     assert!(report.error.unwrap().message.contains("is a folder"));
 }
