@@ -11,8 +11,8 @@ use std::io::Cursor;
 
 use colophon_manifest::{
     CertificateName, Identity, Integrity, ListKind, ListUse, ManifestError, ManifestReport,
-    ReadOptions, Reading, ReferenceKind, Revocation, RevokedCertificate, Signature, Time, Trust,
-    TrustAnchors, media_type, read, read_with, read_with_store,
+    ReadOptions, Reading, ReferenceKind, Revocation, RevokedCertificate, Time, Trust, TrustAnchors,
+    media_type, read, read_with, read_with_store,
 };
 use common::chain::*;
 use common::*;
@@ -27,7 +27,7 @@ fn jpeg() -> Vec<u8> {
 }
 
 fn made(chain: &Chain, claim_version: u8) -> Vec<u8> {
-    signed_by(&mut builder(&created(claim_version)), &jpeg(), &chain)
+    signed_by(&mut builder(&created(claim_version)), &jpeg(), chain)
 }
 
 fn read_jpeg(asset: &[u8], anchors: &TrustAnchors) -> ManifestReport {

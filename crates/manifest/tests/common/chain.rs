@@ -92,11 +92,10 @@ impl c2pa::Signer for Chain {
     }
 }
 
-/// A builder of the SDK that adds nothing by itself and accepts every extended key usage named above.
+/// A builder of the SDK that adds nothing by itself.
 pub fn builder(definition: &Value) -> Builder {
     let settings = json!({
         "verify": { "verify_after_sign": false, "remote_manifest_fetch": false, "ocsp_fetch": false },
-        "trust": { "trust_config": "1.3.6.1.5.5.7.3.3\n" },
         "builder": { "thumbnail": { "enabled": false } },
     });
     let settings = Settings::new().with_json(&settings.to_string()).unwrap();
