@@ -154,7 +154,7 @@ fn a_file_that_may_not_be_read_is_a_row() {
     let bench = Bench::new();
     fs::create_dir(bench.path("in")).unwrap();
     let path = bench.write("in/a.jpg", &photo(1));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(&path).is_ok() {
         eprintln!("SKIPPED: this user may read everything");
         return;
@@ -169,10 +169,10 @@ fn wait_for_rows(bench: &Bench, count: usize) {
     let start = Instant::now();
     loop {
         let text = fs::read(bench.path("out.csv.part")).unwrap_or_default();
-        if text.iter().filter(|&&byte| byte == b'\n').count() > count * 2 {
+        if text.split(|&byte| byte == b'\n').count() > count * 2 + 1 {
             return;
         }
-        assert!(start.elapsed() < Duration::from_secs(120), "no rows come");
+        assert!(start.elapsed() < Duration::from_mins(2), "no rows come");
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -307,12 +307,6 @@ fn revoke(context: &Context<'_>, options: &Revoke) -> Result<Exit, Failure> {
 }
 
 fn name(certificate: &CertificateName) -> String {
-    let hex = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
     match certificate {
         CertificateName::Sha256(sha256) => hex(sha256),
         CertificateName::Serial {
