@@ -21,6 +21,7 @@ mod mark;
 #[path = "../support/model_folder.rs"]
 mod model_folder;
 mod models;
+mod page;
 mod pull;
 mod support;
 mod way;

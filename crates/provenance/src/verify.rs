@@ -4,6 +4,7 @@ mod contradictions;
 mod examine;
 mod mark;
 mod recover;
+mod statements;
 mod timeline;
 mod traces;
 

@@ -29,6 +29,15 @@ pub struct ActionFacts<'a> {
     pub agent: Option<Agent<'a>>,
 }
 
+/// A file that the picture was made from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct IngredientFacts<'a> {
+    /// `parentOf`, `componentOf` or `inputTo`.
+    pub relationship: &'a str,
+    /// What its own manifest says, by [`stated`]; [`Says::Unstated`] without one whose signature holds.
+    pub says: Says,
+}
+
 /// Facts of one manifest.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct CredentialFacts<'a> {
@@ -44,8 +53,8 @@ pub struct CredentialFacts<'a> {
     pub soft_bindings: Vec<&'a str>,
     /// Labels of all assertions.
     pub assertions: Vec<&'a str>,
-    /// Digital source types that the manifests of ingredients state.
-    pub ingredient_source_types: Vec<&'a str>,
+    /// The ingredients.
+    pub ingredients: Vec<IngredientFacts<'a>>,
     /// Whether the signer's chain leads to an anchor of any list.
     pub anchored: bool,
 }
@@ -153,22 +162,46 @@ fn is_statement(description: &str) -> bool {
 
 /// What the actions say together; what ingredients say where they say nothing; else what the vendor's
 /// name or a special assertion implies.
+/// What a manifest says of how the picture came to be: what it was created as or opened from, and what was
+/// done to it since.
+pub fn stated(facts: &CredentialFacts<'_>) -> Says {
+    statement(facts, &vendors::of(facts))
+}
+
 fn statement(facts: &CredentialFacts<'_>, vendor: &vendors::Vendor) -> Says {
-    let mut says = facts.actions.iter().filter_map(action_says).reduce(joined);
-    if matches!(says, None | Some(Says::Captured | Says::Made)) {
-        let inherited = facts
-            .ingredient_source_types
-            .iter()
-            .filter_map(|kind| says_of(kind))
-            .reduce(joined);
-        says = match (says, inherited) {
-            (None, inherited) => inherited,
-            (Some(own), Some(Says::Generated | Says::PartlyGenerated)) if own != Says::Unstated => {
-                Some(Says::PartlyGenerated)
-            }
-            (own, _) => own,
-        };
-    }
+    let of = |label: &'static str| {
+        let mut actions = facts.actions.iter().filter(move |it| it.label == label);
+        actions.find_map(action_says)
+    };
+    let from = |relationship: &'static str| {
+        let ingredients = facts.ingredients.iter();
+        ingredients
+            .filter(move |it| it.relationship == relationship && it.says != Says::Unstated)
+            .map(|it| it.says)
+    };
+    let base = of("c2pa.created").or_else(|| from("parentOf").next());
+    let rest = || {
+        let others = facts.actions.iter().filter(|it| it.label != "c2pa.created");
+        others.filter_map(action_says)
+    };
+    let by_model = |says: &Says| {
+        matches!(
+            says,
+            Says::Generated | Says::PartlyGenerated | Says::PossiblyGenerated
+        )
+    };
+    let edited = rest().filter(by_model).min();
+    let placed =
+        from("componentOf").any(|says| matches!(says, Says::Generated | Says::PartlyGenerated));
+    let says = match (base, edited) {
+        (Some(Says::Generated), _) => Some(Says::Generated),
+        (None, Some(edited)) if !placed => Some(edited),
+        (Some(Says::PartlyGenerated), _) => Some(Says::PartlyGenerated),
+        (Some(_), Some(Says::PossiblyGenerated)) if !placed => Some(Says::PossiblyGenerated),
+        (_, Some(_)) => Some(Says::PartlyGenerated),
+        _ if placed => Some(Says::PartlyGenerated),
+        (base, None) => base.or_else(|| rest().next()),
+    };
     if let Some(says) = says {
         return says;
     }
@@ -212,15 +245,4 @@ fn action_says(action: &ActionFacts<'_>) -> Option<Says> {
     } else {
         says
     })
-}
-
-fn joined(before: Says, next: Says) -> Says {
-    // In the order of `Says`, what tells of a model comes first.
-    let strongest = before.min(next);
-    let other = before.max(next);
-    match (strongest, other) {
-        // A capture that a model worked on later.
-        (Says::Generated, Says::Captured) => Says::PartlyGenerated,
-        _ => strongest,
-    }
 }

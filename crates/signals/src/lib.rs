@@ -18,7 +18,9 @@ pub mod pixels;
 mod signal;
 mod xmp;
 
-pub use credentials::{ActionFacts, Agent, CredentialFacts, read_credentials};
+pub use credentials::{
+    ActionFacts, Agent, CredentialFacts, IngredientFacts, read_credentials, stated,
+};
 pub use limits::Limits;
 pub use metadata::read_metadata;
 pub use signal::{Class, Dated, Field, Findings, Problem, Says, Signal, Source, UnreadableMark};

@@ -10,7 +10,6 @@ use colophon_signals::{Class, Says, Signal, Source};
 use colophon_wording::Wording;
 
 use super::timeline::Impossible;
-use super::traces::speaks_of_a_model;
 use crate::binding::nearest;
 use crate::lookup::Answer;
 use crate::report::Contradiction as Told;
@@ -148,86 +147,4 @@ impl Found<'_> {
 pub(crate) fn is_generated(source_type: &str) -> bool {
     let parsed = source_type.parse::<colophon_manifest::DigitalSourceType>();
     parsed.is_ok_and(colophon_manifest::DigitalSourceType::is_ai)
-}
-
-/// What a manifest states by the source types of its actions: what it was created as, and what was done
-/// to it since.
-pub(crate) fn stated(manifest: &ManifestReport) -> Says {
-    let of = |action: &colophon_manifest::Action| {
-        action.digital_source_type.as_deref().map(of_source_type)
-    };
-    let created = manifest
-        .actions
-        .iter()
-        .find(|action| action.action == "c2pa.created")
-        .and_then(of);
-    let later = manifest
-        .actions
-        .iter()
-        .filter(|action| action.action != "c2pa.created")
-        .filter_map(of);
-    let edited = later.filter(|says| speaks_of_a_model(*says)).min();
-    match (created, edited) {
-        (Some(Says::Generated), _) => Says::Generated,
-        (_, Some(Says::PossiblyGenerated)) => Says::PossiblyGenerated,
-        (None, Some(Says::Generated)) if !has_opened(manifest) => Says::Generated,
-        (_, Some(_)) => Says::PartlyGenerated,
-        (Some(says), None) => says,
-        (None, None) => Says::Unstated,
-    }
-}
-
-fn has_opened(manifest: &ManifestReport) -> bool {
-    manifest
-        .actions
-        .iter()
-        .any(|action| action.action == "c2pa.opened")
-}
-
-/// A digital source type by its last path segment (IPTC `NewsCodes`, C2PA 2.4 vocabulary).
-pub(crate) fn of_source_type(text: &str) -> Says {
-    match text.rsplit('/').next().unwrap_or_default() {
-        "trainedAlgorithmicMedia" | "trainedAlgorithmicData" => Says::Generated,
-        "compositeWithTrainedAlgorithmicMedia" | "compositeSynthetic" => Says::PartlyGenerated,
-        "composite" | "digitalArt" => Says::PossiblyGenerated,
-        "digitalCapture"
-        | "computationalCapture"
-        | "compositeCapture"
-        | "negativeFilm"
-        | "positiveFilm"
-        | "print" => Says::Captured,
-        "" | "empty" => Says::Unstated,
-        _ => Says::Made,
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn source_types_are_told_by_their_last_segment() {
-        for (text, says) in [
-            (
-                "http://cv.iptc.org/newscodes/digitalsourcetype/trainedAlgorithmicMedia",
-                Says::Generated,
-            ),
-            (
-                "http://c2pa.org/digitalsourcetype/trainedAlgorithmicData",
-                Says::Generated,
-            ),
-            (
-                "compositeWithTrainedAlgorithmicMedia",
-                Says::PartlyGenerated,
-            ),
-            (
-                "https://cv.iptc.org/newscodes/digitalsourcetype/digitalCapture",
-                Says::Captured,
-            ),
-            ("http://c2pa.org/digitalsourcetype/empty", Says::Unstated),
-            ("screenCapture", Says::Made),
-        ] {
-            assert_eq!(of_source_type(text), says, "{text}");
-        }
-    }
 }

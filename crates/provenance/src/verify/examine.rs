@@ -12,14 +12,12 @@ use colophon_manifest::{
 };
 use colophon_policy::ManifestState;
 use colophon_signals::pixels::{Layout, PixelMetadata, PixelView, read_pixels};
-use colophon_signals::{
-    ActionFacts, Agent, CredentialFacts, Findings, Says, Signal, read_credentials,
-};
+use colophon_signals::{Findings, Says, Signal, Source, read_credentials, stated};
 use colophon_watermark::Plane;
 use colophon_wording::Wording;
 
-use super::contradictions::stated;
 use super::mark::{Mark, MarkReader};
+use super::statements;
 use crate::facts::manifest_state;
 use crate::report::ManifestEvidence;
 use crate::told;
@@ -120,54 +118,20 @@ fn png_comment(picture: &Picture) -> Option<Cow<'_, str>> {
 pub(crate) fn gather(findings: &mut Findings, attached: &Attached, pixels: Option<&Pixels>) {
     // What a manifest says counts only while its signature holds.
     if let Some(report) = attached.report().filter(|_| attached.stated().is_some()) {
-        let (signals, marks) = read_credentials(&credentials(report, attached.state));
+        let (signals, marks) = read_credentials(&statements::of_active(report, attached.state));
         findings.signals.extend(signals);
         findings.unreadable_marks.extend(marks);
     }
-    findings.signals.extend(
-        pixels
-            .into_iter()
-            .flat_map(|pixels| pixels.marks.iter().cloned()),
-    );
-    findings.signals.sort_by_key(|signal| signal.class);
-}
-
-/// A manifest as the reader of vendors' traces takes it.
-fn credentials(report: &ManifestReport, state: ManifestState) -> CredentialFacts<'_> {
-    fn agent(agent: &colophon_manifest::Agent) -> Agent<'_> {
-        Agent {
-            name: &agent.name,
-            version: agent.version.as_deref(),
+    let marks = pixels.map_or(&[][..], |pixels| &pixels.marks);
+    // Metadata tells that a signature is there, the pixels whether it holds: then only that is told.
+    if marks.iter().any(|mark| mark.source == Source::NovelAi) {
+        let announced = |signal: &&mut Signal| signal.note == Some("novelai-signature");
+        for signal in findings.signals.iter_mut().filter(announced) {
+            signal.note = None;
         }
     }
-    let signer = report.signer.as_ref();
-    let ingredients = report.ingredients.iter();
-    let manifests = ingredients.filter_map(|ingredient| ingredient.manifest.as_ref());
-    CredentialFacts {
-        generators: report.claim_generators.iter().map(agent).collect(),
-        organisation: signer.and_then(|signer| signer.organisation.as_deref()),
-        common_name: signer.and_then(|signer| signer.common_name.as_deref()),
-        actions: report
-            .actions
-            .iter()
-            .map(|action| ActionFacts {
-                label: &action.action,
-                source_type: action.digital_source_type.as_deref(),
-                description: action.description.as_deref(),
-                agent: action.software_agent.as_ref().map(agent),
-            })
-            .collect(),
-        soft_bindings: report
-            .soft_bindings
-            .iter()
-            .map(|binding| binding.alg.as_str())
-            .collect(),
-        assertions: report.assertion_labels.iter().map(String::as_str).collect(),
-        ingredient_source_types: manifests
-            .flat_map(|manifest| manifest.digital_source_types.iter().map(String::as_str))
-            .collect(),
-        anchored: matches!(state, ManifestState::Trusted | ManifestState::Local),
-    }
+    findings.signals.extend(marks.iter().cloned());
+    findings.signals.sort_by_key(|signal| signal.class);
 }
 
 /// What the manifest reader found.
@@ -219,7 +183,9 @@ impl Attached {
                 | ManifestState::Local
                 | ManifestState::Trusted
         );
-        self.report().filter(|_| usable).map(stated)
+        self.report()
+            .filter(|_| usable)
+            .map(|report| stated(&statements::of_active(report, self.state)))
     }
 
     /// What is shown; `None` when there is no manifest and no hint of one.

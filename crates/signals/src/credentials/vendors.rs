@@ -193,7 +193,17 @@ pub(super) fn of(facts: &CredentialFacts<'_>) -> Vendor {
             .iter()
             .any(|text| names.iter().any(|name| begins_with(text, name)))
     };
-    let signed = |names: &&Names| begins(&signers, names.signers);
+    let organisation: Vec<String> = facts.organisation.into_iter().map(lower).collect();
+    let signed = |names: &&Names| {
+        // Truepic signs for others: in a common name it names the service that signed, in an organisation whose
+        // camera it was.
+        let signers = if names.product == Some("Truepic") {
+            &organisation
+        } else {
+            &signers
+        };
+        begins(signers, names.signers)
+    };
     let made = |names: &&Names| begins(&programs, names.programs);
     // A signer's name says whose it is; a program's only where the signer is nobody we know.
     let found = VENDORS

@@ -1,8 +1,8 @@
 //! What manifests of real vendors say, by the facts in them.
 
 use colophon_signals::{
-    ActionFacts, Agent, Class, CredentialFacts, Says, Signal, Source, UnreadableMark,
-    read_credentials,
+    ActionFacts, Agent, Class, CredentialFacts, IngredientFacts, Says, Signal, Source,
+    UnreadableMark, read_credentials, stated,
 };
 
 use super::sentences;
@@ -89,7 +89,10 @@ fn google_takes_what_its_ingredients_say() {
             action("c2pa.edited", "", None),
             action("c2pa.converted", "", None),
         ],
-        ingredient_source_types: vec![AI],
+        ingredients: vec![IngredientFacts {
+            relationship: "parentOf",
+            says: Says::Generated,
+        }],
         ..signed_by("Google LLC", "Google Media Processing Services")
     };
     let (found, marks) = only(&facts);
@@ -250,4 +253,69 @@ fn a_name_without_an_anchor_is_told_as_such() {
     };
     assert_eq!(only(&forged).0.note, Some("credentials-not-anchored"));
     assert!(read_credentials(&CredentialFacts::default()).0.is_empty());
+}
+
+#[test]
+fn what_a_picture_was_made_from_is_told_through_what_was_done_to_it() {
+    let with = |relationship, says, actions: &[(&'static str, &'static str)]| {
+        stated(&CredentialFacts {
+            actions: actions
+                .iter()
+                .map(|(label, kind)| action(label, kind, None))
+                .collect(),
+            ingredients: vec![IngredientFacts { relationship, says }],
+            ..signed_by("Example", "Example")
+        })
+    };
+    let opened = [("c2pa.opened", "")];
+    let painted = [("c2pa.opened", ""), ("c2pa.edited", AI)];
+    let composed = [("c2pa.opened", ""), ("c2pa.edited", "composite")];
+    for (relationship, says, actions, expected) in [
+        ("parentOf", Says::Generated, &opened[..], Says::Generated),
+        ("parentOf", Says::Generated, &composed[..], Says::Generated),
+        ("parentOf", Says::Captured, &opened[..], Says::Captured),
+        (
+            "parentOf",
+            Says::Captured,
+            &painted[..],
+            Says::PartlyGenerated,
+        ),
+        (
+            "parentOf",
+            Says::Captured,
+            &composed[..],
+            Says::PossiblyGenerated,
+        ),
+        ("parentOf", Says::Unstated, &opened[..], Says::Unstated),
+        (
+            "componentOf",
+            Says::Generated,
+            &opened[..],
+            Says::PartlyGenerated,
+        ),
+        ("inputTo", Says::Captured, &opened[..], Says::Unstated),
+    ] {
+        assert_eq!(
+            with(relationship, says, actions),
+            expected,
+            "{relationship} {says:?}"
+        );
+    }
+    let created = [("c2pa.created", AI), ("c2pa.edited", "composite")];
+    assert_eq!(with("inputTo", Says::Captured, &created), Says::Generated);
+}
+
+#[test]
+fn a_service_that_signs_for_others_is_not_taken_for_a_camera() {
+    let facts = CredentialFacts {
+        generators: vec![Agent {
+            name: "ChatGPT",
+            version: None,
+        }],
+        actions: vec![action("c2pa.opened", "", None)],
+        ..signed_by("OpenAI", "Truepic Lens CLI in Sora")
+    };
+    assert_eq!(only(&facts).0.source, Source::OpenAi);
+    let camera = signed_by("Truepic", "Truepic Lens SDK v1.1.3 in Vision Camera");
+    assert_eq!(only(&camera).0.source, Source::Camera);
 }
