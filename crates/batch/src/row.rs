@@ -247,7 +247,7 @@ impl Row {
             self.signature = code(&verdicts.signature.state);
             self.time = code(&verdicts.time.state);
             self.trust = code(&verdicts.trust.state);
-            self.trust_list = part(&verdicts.trust.state, "list");
+            self.trust_list.clone_from(&verdicts.trust.list);
             self.revocation = code(&verdicts.revocation.state);
             self.identity = code(&verdicts.identity.state);
         }
@@ -324,11 +324,6 @@ fn code(value: &impl Serialize) -> Option<String> {
         serde_json::Value::Object(fields) => text(fields.get("state")?),
         _ => None,
     }
-}
-
-/// A further text of a value that is an object in JSON.
-fn part(value: &impl Serialize, name: &str) -> Option<String> {
-    text(serde_json::to_value(value).ok()?.get(name)?)
 }
 
 fn text(value: &serde_json::Value) -> Option<String> {
