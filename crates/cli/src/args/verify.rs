@@ -93,7 +93,10 @@ impl Targets {
 
 /// `colophon verify-worker`.
 #[derive(Debug, Args)]
-#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct Worker {
     /// As for `verify`
     #[arg(long)]

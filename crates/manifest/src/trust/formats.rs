@@ -169,10 +169,7 @@ impl ListContent {
             anchors += &pem(&der);
         }
         let scheme = read.list.list_and_scheme_information;
-        let stamps = scheme
-            .name
-            .iter()
-            .any(|name| name.value.contains("TSA"));
+        let stamps = scheme.name.iter().any(|name| name.value.contains("TSA"));
         Ok(Self {
             anchors,
             usage: Some(if stamps {
