@@ -131,7 +131,7 @@ fn lists_bring_their_own_facts_and_streams_come_in_order() {
     assert_eq!(rows[1]["error"]["kind"], "system");
     let piped = bench
         .run_with_input(&["verify", "-", "--csv", "-"], b"a.jpg\nb.jpg\n")
-        .code(3);
+        .code(2);
     assert_eq!(piped.out.lines().count(), 3);
     bench
         .run(&["verify", "*.jpg", "--jsonl", "all.jsonl"])
@@ -154,7 +154,7 @@ fn a_file_that_may_not_be_read_is_a_row() {
     let bench = Bench::new();
     fs::create_dir(bench.path("in")).unwrap();
     let path = bench.write("in/a.jpg", &photo(1));
-    fs::set_permissions(&path, fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o000)).unwrap();
     if fs::read(&path).is_ok() {
         eprintln!("SKIPPED: this user may read everything");
         return;
@@ -169,10 +169,10 @@ fn wait_for_rows(bench: &Bench, count: usize) {
     let start = Instant::now();
     loop {
         let text = fs::read(bench.path("out.csv.part")).unwrap_or_default();
-        if text.iter().filter(|&&byte| byte == b'\n').count() > count * 2 {
+        if text.split(|&byte| byte == b'\n').count() > count * 2 + 1 {
             return;
         }
-        assert!(start.elapsed() < Duration::from_secs(120), "no rows come");
+        assert!(start.elapsed() < Duration::from_mins(2), "no rows come");
         std::thread::sleep(Duration::from_millis(20));
     }
 }
@@ -193,7 +193,8 @@ fn a_killed_run_goes_on() {
     bench.run(&command).code(2).says("--resume");
     bench
         .run(&[&command[..], &["--resume"]].concat())
-        .code(3)
+        // Without keys, marks cannot be looked for.
+        .code(2)
         .says("were finished before");
     let columns = |name: &str| -> Vec<Vec<String>> {
         let text = String::from_utf8(bench.read(name)).unwrap();
@@ -201,7 +202,7 @@ fn a_killed_run_goes_on() {
         text.lines().map(cells).collect()
     };
     assert_eq!(columns("out.csv").len(), 25);
-    bench.run(&["verify", "in", "--csv", "whole.csv"]).code(3);
+    bench.run(&["verify", "in", "--csv", "whole.csv"]).code(2);
     assert_eq!(columns("out.csv"), columns("whole.csv"));
     assert!(!bench.path("out.csv.part").exists());
 }
@@ -228,6 +229,6 @@ fn ctrl_c_finishes_what_is_in_hand() {
     assert!(part.ends_with(b"\n"), "no torn record");
     bench
         .run(&["verify", "in", "--csv", "out.csv", "--resume"])
-        .code(3)
+        .code(2)
         .says("24 pictures");
 }

@@ -87,10 +87,10 @@ fn scores_are_told_only_when_asked_for() {
     assert!(!public.contains("10^"), "{public}");
 
     let asked: Value =
-        serde_json::from_str(&report(&["verify", "--json", "--scores", "stamped.jpg"])).unwrap();
+        serde_json::from_str(&report(&["verify", "--json", "--full", "stamped.jpg"])).unwrap();
     let log10 = &asked["evidence"]["watermark"]["log10_false_positive"];
     assert!(log10.as_f64().unwrap() < -20.0);
-    assert!(report(&["verify", "--scores", "stamped.jpg"]).contains("10^-"));
+    assert!(report(&["verify", "--full", "stamped.jpg"]).contains("10^-"));
 }
 
 #[test]

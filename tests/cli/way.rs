@@ -122,7 +122,7 @@ fn exit_codes_of_many_files_in_the_order_given() {
     assert_ne!(changed["verdict"]["rule"], "issued-and-unchanged");
     assert_eq!(
         changed["evidence"]["manifest"]["verdicts"]["integrity"]["state"],
-        "fileAltered"
+        "file-altered"
     );
 }
 
@@ -287,6 +287,6 @@ fn verify_without_a_home_still_reads_manifests_and_makes_nothing() {
     without
         .run(&["verify", "--trust-anchor", "root.pem", "stamped.jpg"])
         .code(0)
-        .says("trust lists: root");
+        .says("root (local)");
     assert_eq!(without.names("."), ["root.pem", "stamped.jpg"]);
 }

@@ -314,7 +314,7 @@ fn the_documentation_tells_every_column() {
     );
 }
 
-/// What Python's `csv` and DuckDB read is what the JSON lines say.
+/// What Python's `csv` and `DuckDB` read is what the JSON lines say.
 #[test]
 fn other_readers_see_the_same_rows() {
     let folder = Folder::new();
@@ -327,9 +327,7 @@ fn other_readers_see_the_same_rows() {
         folder.write(&format!("in/{name}"), content);
     }
     // More than one group of rows in the Parquet file.
-    let list: String = (0..5_000)
-        .map(|_| format!("{}\n", folder.path("in/z.jpg").display()))
-        .collect();
+    let list = format!("{}\n", folder.path("in/z.jpg").display()).repeat(5_000);
     folder.write("list.txt", &list);
     let outputs = Outputs {
         jsonl: Some(Target::File(folder.path("out.jsonl"))),

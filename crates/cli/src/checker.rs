@@ -23,8 +23,8 @@ use crate::commands::{Context, is_stdin, name_of};
 use crate::failure::Failure;
 use crate::passphrase;
 
-/// Longest that one picture may take, seconds: a picture of the largest size allowed takes a tenth of it.
-const DEADLINE: Duration = Duration::from_secs(60);
+/// Longest that one picture may take: a picture of the largest size allowed takes a tenth of it.
+const DEADLINE: Duration = Duration::from_mins(1);
 /// A child is replaced after so many pictures, so that a file that took it over could not forge many results.
 const PICTURES_PER_CHILD: u32 = 64;
 /// Most children: a large picture takes up to a gigabyte while it is in hand.

@@ -212,7 +212,7 @@ mod tests {
         });
         let mut found = Vec::new();
         leaves("x", &value, 0, &mut |path, value| {
-            found.push(format!("{path}={value}"))
+            found.push(format!("{path}={value}"));
         });
         // The order of keys is the JSON library's.
         found.sort();

@@ -164,23 +164,23 @@ mod tests {
 
     use super::*;
 
-    fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    fn boxed(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
         let length = u32::try_from(content.len() + 8).unwrap().to_be_bytes();
-        [&length, kind.as_slice(), content].concat()
+        [&length[..], &kind, content].concat()
     }
 
     fn superbox(label: &str, content: &[u8]) -> Vec<u8> {
         let description = boxed(
-            b"jumd",
+            *b"jumd",
             &[&[7; 16], &[3][..], label.as_bytes(), &[0]].concat(),
         );
-        boxed(b"jumb", &[&description, content].concat())
+        boxed(*b"jumb", &[&description, content].concat())
     }
 
     #[test]
     fn manifests_are_told_apart_and_can_stand_alone() {
         let (one, two) = (
-            superbox("urn:one", &boxed(b"cbor", b"1")),
+            superbox("urn:one", &boxed(*b"cbor", b"1")),
             superbox("urn:two", b""),
         );
         let store = superbox("c2pa", &[one.clone(), two].concat());
@@ -198,10 +198,10 @@ mod tests {
 
     #[test]
     fn too_much_of_anything_is_refused() {
-        let deep = (0..MAX_DEPTH + 1).fold(Vec::new(), |inner, _| superbox("x", &inner));
+        let deep = (0..=MAX_DEPTH).fold(Vec::new(), |inner, _| superbox("x", &inner));
         let many = superbox(
             "c2pa",
-            &superbox("urn:one", &boxed(b"free", b"").repeat(MAX_BOXES)),
+            &superbox("urn:one", &boxed(*b"free", b"").repeat(MAX_BOXES)),
         );
         let manifests = superbox("c2pa", &superbox("urn:one", b"").repeat(MAX_MANIFESTS + 1));
         for (store, expected) in [
@@ -230,7 +230,7 @@ mod tests {
 
     #[test]
     fn the_signature_is_found_by_its_label() {
-        let signature = superbox("c2pa.signature", &boxed(b"cbor", b"cose"));
+        let signature = superbox("c2pa.signature", &boxed(*b"cbor", b"cose"));
         let store = superbox(
             "c2pa",
             &superbox(

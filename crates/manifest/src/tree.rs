@@ -147,15 +147,14 @@ impl<'a> Tree<'a> {
         let judged = self
             .survey
             .alone(self.store, place)
-            .ok_or(None)
-            .and_then(|store| self.judge_alone(&store).map_err(Some));
+            .map(|store| self.judge_alone(&store));
         let judged = match judged {
-            Ok(judged) => judged,
-            Err(Some(Unjudged::Refused(_))) => {
+            Some(Ok(judged)) => judged,
+            Some(Err(Unjudged::Refused(_))) => {
                 self.cut = true;
                 return (IngredientState::NotChecked, Vec::new(), None);
             }
-            Err(_) => {
+            None | Some(Err(_)) => {
                 let codes = vec![failed("manifest.inaccessible")];
                 return (IngredientState::Problems, codes, None);
             }

@@ -230,7 +230,7 @@ fn answers(store: &[u8]) -> bool {
 }
 
 fn has_identity(manifest: &Manifest) -> bool {
-    let mut labels = manifest.assertions().iter().map(|it| it.label());
+    let mut labels = manifest.assertions().iter().map(c2pa::ManifestAssertion::label);
     labels.any(|label| label.starts_with("cawg.identity"))
 }
 

@@ -183,13 +183,15 @@ fn running_means(
     for (lane, row) in source.chunks_exact(width).enumerate() {
         let (before, rest) = lines.split_at_mut(radius + 1);
         let (inside, after) = rest.split_at_mut(width);
-        before.iter_mut().for_each(|line| line[lane] = row[0]);
+        for line in before {
+            line[lane] = row[0];
+        }
         for (line, value) in inside.iter_mut().zip(row) {
             line[lane] = *value;
         }
-        after
-            .iter_mut()
-            .for_each(|line| line[lane] = row[width - 1]);
+        for line in after {
+            line[lane] = row[width - 1];
+        }
     }
     let scale = 1.0 / (2 * radius + 1) as f32;
     let mut sum = [0.0f32; LANES];

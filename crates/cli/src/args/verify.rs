@@ -93,6 +93,7 @@ impl Targets {
 
 /// `colophon verify-worker`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub struct Worker {
     /// As for `verify`
     #[arg(long)]

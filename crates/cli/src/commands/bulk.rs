@@ -119,7 +119,9 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
     }
     let told = told(&summary, outputs.part().as_deref());
     if streams {
-        told.iter().for_each(|line| context.printer.note(line));
+        for line in &told {
+            context.printer.note(line);
+        }
     } else {
         context.printer.say(&told.join("\n"))?;
     }

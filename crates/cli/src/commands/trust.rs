@@ -16,7 +16,7 @@ use crate::args::{Import, Kind, Revoke, Trust, Update, Usage};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::{ALERT, CAUTION, FAINT, STRONG, styled};
-use crate::text::{clean, counted};
+use crate::text::{clean, counted, hex};
 
 /// Files as C2PA publishes them, and the names of the lists here.
 const PUBLISHED: [(&str, &str); 2] = [
@@ -307,12 +307,6 @@ fn revoke(context: &Context<'_>, options: &Revoke) -> Result<Exit, Failure> {
 }
 
 fn name(certificate: &CertificateName) -> String {
-    let hex = |bytes: &[u8]| {
-        bytes
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect::<String>()
-    };
     match certificate {
         CertificateName::Sha256(sha256) => hex(sha256),
         CertificateName::Serial {

@@ -59,7 +59,7 @@ fn open(home: Option<&Home>, options: &Worker) -> Result<Verifier, Failure> {
     let trust_anchors = options
         .trust_anchor
         .iter()
-        .map(|path| anchor(path))
+        .map(anchor)
         .collect::<Result<_, _>>()?;
     let verifier = VerifierOptions {
         passphrase,

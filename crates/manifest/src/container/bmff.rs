@@ -105,22 +105,22 @@ mod tests {
     use super::super::{Container, Found, find_store};
     use super::*;
 
-    fn boxed(kind: &[u8; 4], content: &[u8]) -> Vec<u8> {
+    fn boxed(kind: [u8; 4], content: &[u8]) -> Vec<u8> {
         let length = u32::try_from(content.len() + 8).unwrap().to_be_bytes();
-        [&length, kind.as_slice(), content].concat()
+        [&length[..], &kind, content].concat()
     }
 
     fn avif(rest: &[u8]) -> Vec<u8> {
-        [boxed(b"ftyp", b"avif\0\0\0\0avifmif1"), rest.to_vec()].concat()
+        [boxed(*b"ftyp", b"avif\0\0\0\0avifmif1"), rest.to_vec()].concat()
     }
 
     #[test]
     fn brands_tell_the_kind() {
         assert_eq!(kind(&avif(b"")), Some(Kind::Avif));
-        let general = |brand: &[u8]| boxed(b"ftyp", &[b"mif1\0\0\0\0mif1", brand].concat());
+        let general = |brand: &[u8]| boxed(*b"ftyp", &[b"mif1\0\0\0\0mif1", brand].concat());
         assert_eq!(kind(&general(b"avif")), Some(Kind::Avif));
         assert_eq!(kind(&general(b"heic")), Some(Kind::Heif));
-        assert_eq!(kind(&boxed(b"ftyp", b"isom\0\0\0\0")), None);
+        assert_eq!(kind(&boxed(*b"ftyp", b"isom\0\0\0\0")), None);
         assert_eq!(kind(b"ftyp"), None);
     }
 
@@ -129,19 +129,19 @@ mod tests {
         let mut store = b"\0\0\0\x26jumb\0\0\0\x1ejumd".to_vec();
         store.extend(b"c2pa\x00\x11\x00\x10\x80\x00\x00\xaa\x00\x38\x9b\x71\x03c2pa\0");
         let content = [&C2PA_UUID[..], &[0; 4], b"manifest\0", &[0; 8], &store].concat();
-        let asset = avif(&[boxed(b"mdat", b"x"), boxed(b"uuid", &content)].concat());
+        let asset = avif(&[boxed(*b"mdat", b"x"), boxed(*b"uuid", &content)].concat());
         assert_eq!(
             find_store(&asset, Container::Avif).unwrap(),
             Found::Store(store)
         );
-        let other = avif(&boxed(b"uuid", &[7; 40]));
+        let other = avif(&boxed(*b"uuid", &[7; 40]));
         assert_eq!(find_store(&other, Container::Avif).unwrap(), Found::Nothing);
     }
 
     #[test]
     fn a_file_of_nothing_but_boxes_is_refused() {
-        let many = avif(&boxed(b"free", b"").repeat(MAX_BOXES + 1));
-        let deep = avif(&(0..MAX_DEPTH + 2).fold(Vec::new(), |inner, _| boxed(b"moov", &inner)));
+        let many = avif(&boxed(*b"free", b"").repeat(MAX_BOXES + 1));
+        let deep = avif(&(0..MAX_DEPTH + 2).fold(Vec::new(), |inner, _| boxed(*b"moov", &inner)));
         for asset in [many, deep] {
             assert!(matches!(
                 find_store(&asset, Container::Avif),

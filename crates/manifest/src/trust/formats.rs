@@ -49,8 +49,8 @@ struct Entities {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Scheme {
-    #[serde(default)]
-    scheme_name: Vec<Named>,
+    #[serde(default, rename = "SchemeName")]
+    name: Vec<Named>,
     list_issue_date_time: Option<String>,
     next_update: Option<String>,
 }
@@ -170,7 +170,7 @@ impl ListContent {
         }
         let scheme = read.list.list_and_scheme_information;
         let stamps = scheme
-            .scheme_name
+            .name
             .iter()
             .any(|name| name.value.contains("TSA"));
         Ok(Self {
