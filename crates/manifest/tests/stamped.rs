@@ -208,12 +208,17 @@ struct Stamper {
 impl Stamper {
     fn new(folder: &Path, leaf: &str, stamps: bool) -> Self {
         let read = |name: String| std::fs::read(folder.join(name)).unwrap();
-        let (chain, key) = (read(format!("{leaf}.pem")), read(format!("{leaf}.key")));
+        let (mut chain, key) = (read(format!("{leaf}.pem")), read(format!("{leaf}.key")));
+        let answer = std::fs::read(folder.join(format!("{leaf}.ocsp"))).ok();
+        if answer.is_some() {
+            // An answer names its certificate by the issuer's key, which the validator looks for in the chain.
+            chain.extend(read("signers.pem".to_owned()));
+        }
         Self {
             inner: c2pa::create_signer::from_keys(&chain, &key, SigningAlg::Es256, None).unwrap(),
             folder: folder.to_owned(),
             stamps,
-            answer: std::fs::read(folder.join(format!("{leaf}.ocsp"))).ok(),
+            answer,
         }
     }
 }
