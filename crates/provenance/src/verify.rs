@@ -3,17 +3,16 @@
 mod contradictions;
 mod examine;
 mod mark;
+mod open;
 mod recover;
 mod statements;
 mod timeline;
 mod traces;
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use colophon_fingerprint::MATCH_DISTANCE;
 use colophon_imaging::Limits;
-use colophon_keys::{KeyStore, KeysError, Passphrase};
 use colophon_ledger::Ledger;
 use colophon_manifest::{TrustAnchors, VALIDATOR};
 use colophon_policy::{
@@ -21,46 +20,23 @@ use colophon_policy::{
     VerdictTable, WatermarkState,
 };
 use colophon_signals::Findings;
-use colophon_watermark::{Detector, HeatMap, Source, WatermarkKey};
-use colophon_wording::{Language, Wording};
+use colophon_watermark::{Detector, HeatMap, Source};
+use colophon_wording::Wording;
 use sha2::{Digest as _, Sha256};
 
 use crate::binding::Examined;
-use crate::config::{Config, LOCAL_LIST, read_text};
 use crate::facts::{agent_text, agreement};
+use crate::hex;
 use crate::lookup::{self, Answer, Question, Trouble};
 use crate::report::{
     Container, Evidence, FingerprintEvidence, LedgerEvidence, Matched, Nearest, NotChecked,
     Outcome, Report, ReportError, ReportVerdict, Tool, TrustListEvidence, WatermarkEvidence,
 };
-use crate::trust::{Lists, Revocations};
-use crate::{Home, ProvenanceError, hex};
 use examine::{Attached, ManifestReader, Pixels};
 use mark::{LedgerIds, MarkReader};
+pub use open::VerifierOptions;
+pub(crate) use open::verdict_table;
 use timeline::Timeline;
-
-/// How a verifier checks.
-#[derive(Debug, Default)]
-pub struct VerifierOptions {
-    /// Opens an encrypted watermark key.
-    pub passphrase: Option<Passphrase>,
-    /// Further trust anchors: a name for people and PEM certificates.
-    pub trust_anchors: Vec<(String, String)>,
-    /// Bounds on pictures; from the settings when `None`.
-    pub limits: Option<Limits>,
-    /// Longest time for reading one manifest; from the settings when `None`.
-    pub deadline: Option<Duration>,
-    /// Whether reports tell everything: what may tell of a person (prompts, names, places, serial numbers), and
-    /// how strong a mark is as a number. For operators only: an attacker could follow the number down.
-    pub full: bool,
-    /// Whether the validator's own report on manifests (crJSON) is wanted. It holds all that they say.
-    pub crjson: bool,
-    /// Language of the sentences.
-    pub language: Language,
-    /// Whether reports tell where in the picture the mark reads. For operators only, for the same
-    /// reason.
-    pub heat_map: bool,
-}
 
 /// Checks pictures; for use from many threads. Writes nothing and opens no connection.
 pub struct Verifier {
@@ -109,77 +85,6 @@ impl std::fmt::Debug for Verifier {
 }
 
 impl Verifier {
-    /// A verifier on a home. Without one, or on one without keys, manifests are checked all the
-    /// same; mark and ledger are not, and every report says why. Nothing is created.
-    ///
-    /// # Errors
-    /// What the user has to put right first: [`ProvenanceError::Config`],
-    /// [`ProvenanceError::Policy`], unusable trust anchors, or a wrong passphrase. Other trouble
-    /// with keys or ledger becomes part of the reports.
-    pub fn open(home: Option<&Home>, options: VerifierOptions) -> Result<Self, ProvenanceError> {
-        let config = Config::load(home)?;
-        let mut anchors = TrustAnchors::none();
-        let mut trust_lists = Vec::new();
-        let wording = Wording::of(options.language);
-        let (mut detector, mut ledger) = no_home(home, wording);
-        if let Some(home) = home.filter(|home| home.has_keys()) {
-            ledger = home.open_ledger_read_only().map_err(|error| match error {
-                ProvenanceError::Ledger(error) => error.into(),
-                other => Trouble {
-                    why: other.to_string(),
-                    damaged: false,
-                },
-            });
-            match KeyStore::open(&home.keys(), options.passphrase) {
-                Ok(keys) => {
-                    // A root that cannot be read leaves our own files unlisted, and says so.
-                    if let Ok(pem) = keys.root_certificate_pem() {
-                        anchors = anchors.with_local_root(&pem)?;
-                        trust_lists.push(TrustListEvidence::local(LOCAL_LIST));
-                    }
-                    detector = open_detector(&keys)?;
-                }
-                Err(error) => detector = Err(error.to_string()),
-            }
-        }
-        let lists = Lists::load(home)?;
-        anchors = lists
-            .add_to(anchors)?
-            .with_revoked(Revocations::load(home)?.all().to_vec());
-        trust_lists.extend(lists.evidence());
-        if let Some(home) = home {
-            anchors = config.add_anchors(home, anchors)?;
-            trust_lists.extend(
-                config
-                    .trust_anchors
-                    .value
-                    .iter()
-                    .map(|list| TrustListEvidence::local(&list.name)),
-            );
-        }
-        for (name, pem) in &options.trust_anchors {
-            anchors = anchors.with_list(name, colophon_manifest::ListKind::Local, pem)?;
-            trust_lists.push(TrustListEvidence::local(name));
-        }
-        Ok(Self {
-            limits: options.limits.unwrap_or_else(|| config.limits()),
-            deadline: options
-                .deadline
-                .unwrap_or(Duration::from_millis(config.manifest_deadline_ms.value)),
-            anchors,
-            trust_lists,
-            table: verdict_table(home)?,
-            detector,
-            ledger,
-            ids: LedgerIds::default(),
-            full: options.full,
-            crjson: options.crjson,
-            wording,
-            heat_map: options.heat_map,
-            confinement: Vec::new(),
-        })
-    }
-
     /// Says what confines this process, for the reports.
     pub fn confined_by(&mut self, confinement: Vec<String>) {
         self.confinement = confinement;
@@ -560,53 +465,6 @@ impl Verifier {
         push("marks-of-others", &text("marks-of-others"));
         list
     }
-}
-
-fn no_home(
-    home: Option<&Home>,
-    wording: &Wording,
-) -> (Result<Detector, String>, Result<Ledger, Trouble>) {
-    let place = home.map_or_else(
-        || wording.text("not-checked.no-home"),
-        |home| {
-            let root = home.root.display().to_string();
-            wording.fill("not-checked.no-home-at", &[("place", &root)])
-        },
-    );
-    let because = |key: &str| wording.fill(&format!("not-checked.{key}"), &[("place", &place)]);
-    (
-        Err(because("no-watermark-key")),
-        Err(Trouble {
-            why: because("no-ledger"),
-            damaged: false,
-        }),
-    )
-}
-
-fn open_detector(keys: &KeyStore) -> Result<Result<Detector, String>, ProvenanceError> {
-    match keys.watermark_key() {
-        Ok(key) => Ok(Ok(Detector::new([&WatermarkKey::new(*key)]))),
-        // The user can do better at once; a report that nothing was found would mislead.
-        Err(error @ KeysError::WrongPassphrase(_)) => Err(error.into()),
-        Err(error) => Ok(Err(error.to_string())),
-    }
-}
-
-/// The home's verdict table, or the built-in one.
-pub(crate) fn verdict_table(home: Option<&Home>) -> Result<VerdictTable, ProvenanceError> {
-    let path = home.map(|home| home.policies().join("verdicts.toml"));
-    let text = match &path {
-        Some(path) => read_text(path)?,
-        None => None,
-    };
-    let (path, table) = match (path, text) {
-        (Some(path), Some(text)) => (path, VerdictTable::from_toml(&text)),
-        _ => (
-            PathBuf::from("the built-in verdict table"),
-            VerdictTable::built_in(),
-        ),
-    };
-    table.map_err(|source| ProvenanceError::Policy { path, source })
 }
 
 /// What the sentences of the verdict may tell, by placeholder.

@@ -44,7 +44,7 @@ fn a_stripped_recompressed_crop_is_traced_and_its_manifest_recovered() {
     let state = |value: serde_json::Value| value["state"].as_str().unwrap().to_owned();
     assert_eq!(
         state(serde_json::to_value(verdicts.integrity).unwrap()),
-        "manifestOnly"
+        "manifest-only"
     );
     assert_eq!(
         state(serde_json::to_value(verdicts.signature).unwrap()),
@@ -120,7 +120,7 @@ fn a_replaced_manifest_is_flagged_and_the_recorded_one_recovered() {
     let place = Place::new();
     let (issued, bytes) = place.stamped(&scene(1), "a.png");
     let report = place.verify(&resigned(&png(&stripped(&bytes))));
-    assert_eq!(rule(&report), "manifest-replaced");
+    assert_eq!(rule(&report), "capture-contradicted");
     assert_eq!(report.outcome, Outcome::Flagged);
     assert_eq!(
         report.evidence.manifest.unwrap().state,

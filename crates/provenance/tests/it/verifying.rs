@@ -29,7 +29,7 @@ fn without_a_home_the_manifest_is_checked_and_the_rest_named() {
     for home in [None, Some(&absent)] {
         let verifier = Verifier::open(home, VerifierOptions::default()).unwrap();
         let report = verifier.verify(&bytes, "a.png");
-        assert_eq!(rule(&report), "signed-unlisted");
+        assert_eq!(rule(&report), "signed-unlisted-generated");
         assert!(was_not_checked(&report, "watermark") && was_not_checked(&report, "ledger"));
     }
     assert!(!absent.root.exists());
@@ -130,7 +130,7 @@ fn a_verdict_table_of_the_home_is_used_and_a_broken_one_refused() {
     let place = Place::new();
     std::fs::create_dir_all(place.home.policies()).unwrap();
     let file = place.home.policies().join("verdicts.toml");
-    let table = "[[rule]]\nverdict = \"own\"\nfinding = \"nothing\"\nheadline = \"Own table.\"\nexplain = \"Says one thing.\"\n";
+    let table = "[[rule]]\nverdict = \"own\"\nfinding = \"nothing\"\naction = \"allow\"\nheadline = \"Own table.\"\nexplain = \"Says one thing.\"\n";
     std::fs::write(&file, table).unwrap();
     assert_eq!(rule(&place.verify(&scene(1))), "own");
     std::fs::write(&file, "[[rule]]\n").unwrap();
@@ -153,5 +153,8 @@ fn a_trust_list_of_the_settings_is_asked() {
     std::fs::write(ours.home.root.join("friends.pem"), root).unwrap();
     let report = ours.verify(&bytes);
     assert_eq!(rule(&report), "signed-listed-generated");
-    assert_eq!(list_names(&report), ["local", "friends"]);
+    assert_eq!(
+        list_names(&report),
+        ["local", "c2pa", "c2pa-tsa", "friends"]
+    );
 }
