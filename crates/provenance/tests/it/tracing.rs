@@ -140,7 +140,7 @@ fn a_manifest_moved_between_our_own_pictures_is_flagged() {
     let mut forged = b.clone();
     forged.splice(png_chunk(&b, *b"caBX"), store);
     let report = place.verify(&forged);
-    assert_eq!(rule(&report), "manifest-replaced");
+    assert_eq!(rule(&report), "two-ids");
     assert_eq!(report.outcome, Outcome::Flagged);
     assert_eq!(report.evidence.ledger.unwrap().record, b_issued.record);
 
