@@ -169,7 +169,9 @@ set -e
 root() { openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 25000 -keyout $1.key -out $1.pem \
   -subj "/C=ZZ/O=$2/CN=Root" -addext keyUsage=critical,keyCertSign,cRLSign; }
 leaf() { # name, organisation, root, extended key usage, end
-  openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout $1.key -out $1.csr -subj "/C=ZZ/O=$2/CN=$1"
+  key="ec -pkeyopt ec_paramgen_curve:P-256"
+  [ $1 != answers ] || key=rsa:2048 # the SDK does not take answers that are signed with ECDSA
+  openssl req -newkey $key -nodes -keyout $1.key -out $1.csr -subj "/C=ZZ/O=$2/CN=$1"
   printf 'basicConstraints=critical,CA:false\nkeyUsage=critical,digitalSignature\nextendedKeyUsage=%s\nauthorityKeyIdentifier=keyid\nsubjectKeyIdentifier=hash\n' "$4" > $1.ext
   printf '[ca]\ndefault_ca=d\n[d]\ndatabase=%s.index\nserial=%s.serial\nnew_certs_dir=.\ndefault_md=sha256\npolicy=p\nunique_subject=no\n[p]\ncountryName=supplied\norganizationName=supplied\ncommonName=supplied\n' $3 $3 > $3.cnf
   [ -f $3.index ] || { : > $3.index; echo 1000 > $3.serial; }
