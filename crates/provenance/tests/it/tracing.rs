@@ -52,7 +52,7 @@ fn a_stripped_recompressed_crop_is_traced_and_its_manifest_recovered() {
     );
     assert_eq!(
         state(serde_json::to_value(verdicts.trust).unwrap()),
-        "trusted"
+        "trusted-local"
     );
 }
 

@@ -47,7 +47,7 @@ fn without_a_home_the_manifest_is_checked_and_the_rest_named() {
         report.evidence.manifest.as_ref().unwrap().state,
         ManifestState::Trusted
     );
-    assert_eq!(list_names(&report), ["a friend"]);
+    assert_eq!(list_names(&report), ["c2pa", "c2pa-tsa", "a friend"]);
 }
 
 fn list_names(report: &Report) -> Vec<&str> {
