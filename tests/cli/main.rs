@@ -24,4 +24,5 @@ mod models;
 mod page;
 mod pull;
 mod support;
+mod trusting;
 mod way;

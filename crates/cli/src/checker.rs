@@ -59,6 +59,25 @@ pub struct Header {
     pub store: usize,
 }
 
+impl Header {
+    /// Asks for a check.
+    fn check(name: String) -> Self {
+        Self {
+            name,
+            error: None,
+            store: 0,
+        }
+    }
+
+    /// Asks for a report that says why there was none.
+    fn tell(name: String, error: ReportError) -> Self {
+        Self {
+            error: Some(error),
+            ..Self::check(name)
+        }
+    }
+}
+
 /// What came of one picture.
 #[derive(Debug)]
 pub struct Checked {
@@ -135,15 +154,7 @@ impl Confined {
         };
         match read {
             Ok(bytes) => self.check(name, &bytes),
-            Err(error) => {
-                let error = Some(ReportError::from(&error));
-                let header = Header {
-                    name,
-                    error,
-                    store: 0,
-                };
-                self.ask(&header, &[])
-            }
+            Err(error) => self.ask(&Header::tell(name, ReportError::from(&error)), &[]),
         }
     }
 
@@ -157,12 +168,7 @@ impl Confined {
     /// # Errors
     /// As [`Self::check_file`].
     pub fn unchecked(&self, name: String, error: ReportError) -> Result<Report, Failure> {
-        let header = Header {
-            name,
-            error: Some(error),
-            store: 0,
-        };
-        Ok(self.ask(&header, &[])?.report)
+        Ok(self.ask(&Header::tell(name, error), &[])?.report)
     }
 
     /// Checks the bytes of one file.
@@ -170,40 +176,26 @@ impl Confined {
     /// # Errors
     /// As [`Self::check_file`].
     pub fn check(&self, name: String, bytes: &[u8]) -> Result<Checked, Failure> {
-        let header = Header {
-            name,
-            error: None,
-            store: 0,
-        };
-        let checked = self.ask_or_tell(header, bytes)?;
+        let checked = self.ask_or_tell(Header::check(name), bytes)?;
         match remote_manifest(&checked.report).filter(|_| self.fetches) {
-            Some(url) => self.fetched(url, checked.report.file.clone(), bytes),
+            Some(url) => self.fetched(&url.to_owned(), checked, bytes),
             None => Ok(checked),
         }
     }
 
-    /// As [`Self::check`], with the manifest kept at `url`. That it could not be had is part of the report.
-    fn fetched(&self, url: &str, name: String, bytes: &[u8]) -> Result<Checked, Failure> {
+    /// What was checked, anew with the manifest kept at `url`. That it could not be had is part of the report.
+    fn fetched(&self, url: &str, mut checked: Checked, bytes: &[u8]) -> Result<Checked, Failure> {
         match fetch_guarded(url, &FetchLimits::default()) {
             Ok(store) => {
                 let header = Header {
-                    name,
-                    error: None,
                     store: store.len(),
+                    ..Header::check(checked.report.file)
                 };
                 self.ask_or_tell(header, &[store.as_slice(), bytes].concat())
             }
             Err(error) => {
-                let header = Header {
-                    name,
-                    error: None,
-                    store: 0,
-                };
-                let mut checked = self.ask_or_tell(header, bytes)?;
-                checked
-                    .report
-                    .not_checked
-                    .push(NotChecked::new("remote-manifest", &error.to_string()));
+                let entry = NotChecked::new("remote-manifest", &error.to_string());
+                checked.report.not_checked.push(entry);
                 Ok(checked)
             }
         }
@@ -213,14 +205,8 @@ impl Confined {
     fn ask_or_tell(&self, header: Header, bytes: &[u8]) -> Result<Checked, Failure> {
         match self.ask(&header, bytes) {
             Err(Failure::Sandbox(failure)) => {
-                let error = Some(ended(failure)?);
                 let bytes = bytes.get(header.store..).unwrap_or_default();
-                let header = Header {
-                    error,
-                    store: 0,
-                    ..header
-                };
-                self.ask(&header, bytes)
+                self.ask(&Header::tell(header.name, ended(failure)?), bytes)
             }
             other => other,
         }
@@ -294,6 +280,7 @@ fn arguments(home: Option<&Home>, options: &Verify) -> Result<Vec<OsString>, Fai
             "--heat-map",
             options.heat_map.is_some() || options.html.is_some() && options.full,
         ),
+        ("--crjson", options.crjson.is_some()),
         ("--thumbnail", options.html.is_some()),
     ];
     arguments.extend(
