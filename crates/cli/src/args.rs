@@ -117,7 +117,7 @@ pub enum Command {
     /// Tell what is known about pictures
     ///
     /// Looks for a signed manifest, the invisible mark, a record in the ledger and a likeness to a
-    /// recorded picture, and says what follows. Nothing is written and no network is used.
+    /// recorded picture, and says what follows. Nothing is written and no network is used unless asked for.
     ///
     /// With --jsonl, --csv or --parquet it goes through folders, patterns and lists of any length and can be stopped
     /// and resumed; docs/bulk.md tells the columns.

@@ -178,7 +178,7 @@ impl Confined {
     pub fn check(&self, name: String, bytes: &[u8]) -> Result<Checked, Failure> {
         let checked = self.ask_or_tell(Header::check(name), bytes)?;
         match remote_manifest(&checked.report).filter(|_| self.fetches) {
-            Some(url) => self.fetched(&url.to_owned(), checked, bytes),
+            Some(url) => self.fetched(&url, checked, bytes),
             None => Ok(checked),
         }
     }
@@ -235,12 +235,12 @@ impl Confined {
 }
 
 /// Where the picture says that its manifest is kept, if it carries none.
-fn remote_manifest(report: &Report) -> Option<&str> {
+fn remote_manifest(report: &Report) -> Option<String> {
     let manifest = report.evidence.manifest.as_ref()?;
     let remote = manifest.references.iter().find(|it| it.kind == "manifest");
     remote
         .filter(|_| manifest.state == ManifestState::RemoteOnly)
-        .map(|it| it.url.as_str())
+        .map(|it| it.url.clone())
 }
 
 /// The end of a child as the report tells it; the failure itself when it was not the picture's fault.

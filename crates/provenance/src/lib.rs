@@ -55,7 +55,8 @@ pub use colophon_wording::{Language, UnknownLanguage, Wording};
 /// Lowest PSNR, in dB, of marked pixels against those that came in.
 pub const LEAST_PSNR: f64 = 42.0;
 
-fn hex(bytes: &[u8]) -> String {
+/// Bytes as lower-case hexadecimal digits.
+pub fn hex(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
     bytes.iter().fold(String::new(), |mut text, byte| {
         // Writing to a string cannot fail.

@@ -6,14 +6,13 @@
 mod revoked;
 
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use colophon_manifest::{ListContent, ListKind, ListUse, TrustAnchors, TrustList};
 use serde::{Deserialize, Serialize};
 
 use crate::config::{LOCAL_LIST, read_text_of};
 use crate::report::TrustListEvidence;
-use crate::time::{Span, rfc3339};
+use crate::time::{Span, now, rfc3339};
 use crate::{Home, ProvenanceError};
 
 pub use colophon_manifest::AnchorFacts;
@@ -329,9 +328,7 @@ pub fn moment(text: &str) -> Option<i64> {
 }
 
 fn today() -> String {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH);
-    let seconds = since.map_or(0, |since| i64::try_from(since.as_secs()).unwrap_or(0));
-    rfc3339(seconds).chars().take(10).collect()
+    rfc3339(now()).chars().take(10).collect()
 }
 
 #[cfg(test)]

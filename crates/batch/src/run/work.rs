@@ -1,6 +1,5 @@
 //! The threads that read and check.
 
-use std::fmt::Write as _;
 use std::fs::{self, File, Metadata};
 use std::io::{self, Read as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +10,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use colophon_imaging::{ImagingError, read_bounded};
-use colophon_provenance::Report;
+use colophon_provenance::{Report, hex};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
 
@@ -249,12 +248,4 @@ fn key(input: &Input, about: &Metadata) -> Option<Key> {
         hash.update(part);
     }
     hash.finalize()[..16].try_into().ok()
-}
-
-fn hex(digest: &Digest) -> String {
-    digest.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string cannot fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
