@@ -5,7 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use crate::hash::{Hash, TreeSize, parse_decimal};
-use crate::note::{Note, NoteError, NoteSigner, VerifierKey};
+use crate::key::{NoteSigner, VerifierKey};
+use crate::note::{Note, NoteError};
 
 /// What a log's key signs.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,7 +107,14 @@ impl Checkpoint {
     /// # Errors
     /// [`CheckpointError`] naming what is wrong.
     pub fn open(note: &[u8], key: &VerifierKey) -> Result<Self, CheckpointError> {
-        let note = Note::parse(note)?;
+        Self::of_note(&Note::parse(note)?, key)
+    }
+
+    /// [`Checkpoint::open`] of a note that was parsed before.
+    ///
+    /// # Errors
+    /// [`CheckpointError`] naming what is wrong.
+    pub fn of_note(note: &Note, key: &VerifierKey) -> Result<Self, CheckpointError> {
         let checkpoint = Self::parse_text(note.verify(key)?)?;
         if checkpoint.origin == key.name() {
             Ok(checkpoint)
@@ -122,7 +130,7 @@ impl Checkpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::note::Ed25519Signer;
+    use crate::key::Ed25519Signer;
     use alloc::string::ToString;
 
     fn signer() -> Ed25519Signer {

@@ -28,6 +28,20 @@ pub fn verify_inclusion(
     leaf: Hash,
     root: Hash,
 ) -> Result<(), ProofError> {
+    if inclusion_root(proof, index, size, leaf)? == root {
+        Ok(())
+    } else {
+        Err(ProofError::RootMismatch)
+    }
+}
+
+/// The root that an inclusion proof leads to.
+pub(crate) fn inclusion_root(
+    proof: &[Hash],
+    index: LeafIndex,
+    size: TreeSize,
+    leaf: Hash,
+) -> Result<Hash, ProofError> {
     if index.0 >= size.0 {
         return Err(ProofError::OutOfRange);
     }
@@ -52,11 +66,7 @@ pub fn verify_inclusion(
     if last != 0 {
         return Err(ProofError::Length);
     }
-    if hash == root {
-        Ok(())
-    } else {
-        Err(ProofError::RootMismatch)
-    }
+    Ok(hash)
 }
 
 /// Checks that the tree of `new_size` leaves with `new_root` starts with the `old_size` leaves of `old_root`.
@@ -87,10 +97,6 @@ pub fn verify_consistency(
             (true, true) => Ok(()),
         };
     }
-    let (mut node, mut last) = (old_size.0 - 1, new_size.0 - 1);
-    let shift = node.trailing_ones();
-    node >>= shift;
-    last >>= shift;
     // A complete old tree is its own first hash and is not sent.
     let (first, rest) = if old_size.0.is_power_of_two() {
         (old_root, proof)
@@ -98,6 +104,29 @@ pub fn verify_consistency(
         let (first, rest) = proof.split_first().ok_or(ProofError::Length)?;
         (*first, rest)
     };
+    let (old, new) = consistency_roots(first, rest, old_size, new_size)?;
+    if old == old_root && new == new_root {
+        Ok(())
+    } else {
+        Err(ProofError::RootMismatch)
+    }
+}
+
+/// The old and the new root that a consistency proof leads to, `first` being its first hash even when the old tree is
+/// complete and RFC 6962 leaves it out. `0 < old_size < new_size`, or the answer is [`ProofError`].
+pub(crate) fn consistency_roots(
+    first: Hash,
+    rest: &[Hash],
+    old_size: TreeSize,
+    new_size: TreeSize,
+) -> Result<(Hash, Hash), ProofError> {
+    if old_size.0 == 0 || old_size >= new_size {
+        return Err(ProofError::OutOfRange);
+    }
+    let (mut node, mut last) = (old_size.0 - 1, new_size.0 - 1);
+    let shift = node.trailing_ones();
+    node >>= shift;
+    last >>= shift;
     let (mut old, mut new) = (first, first);
     for sibling in rest {
         if last == 0 {
@@ -119,9 +148,5 @@ pub fn verify_consistency(
     if last != 0 {
         return Err(ProofError::Length);
     }
-    if old == old_root && new == new_root {
-        Ok(())
-    } else {
-        Err(ProofError::RootMismatch)
-    }
+    Ok((old, new))
 }

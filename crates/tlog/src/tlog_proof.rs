@@ -10,7 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 
 use crate::checkpoint::{Checkpoint, CheckpointError};
 use crate::hash::{Hash, LeafIndex, leaf_hash, parse_decimal};
-use crate::note::VerifierKey;
+use crate::key::VerifierKey;
+use crate::note::Note;
+use crate::policy::{Met, NotMet, WitnessPolicy};
 use crate::proof::{ProofError, verify_inclusion};
 
 const HEADER: &str = "c2sp.org/tlog-proof@v1";
@@ -42,6 +44,9 @@ pub enum TlogProofError {
     /// Its checkpoint cannot be believed.
     #[error("the proof's checkpoint: {0}")]
     Checkpoint(#[from] CheckpointError),
+    /// The policy does not accept its checkpoint.
+    #[error("the proof's checkpoint: {0}")]
+    NotMet(#[from] NotMet),
     /// Its hashes do not prove that this leaf is at this index.
     #[error(transparent)]
     Inclusion(#[from] ProofError),
@@ -98,14 +103,25 @@ impl TlogProof {
     /// [`TlogProofError::Checkpoint`] or [`TlogProofError::Inclusion`].
     pub fn verify(&self, leaf: &[u8], key: &VerifierKey) -> Result<Checkpoint, TlogProofError> {
         let checkpoint = Checkpoint::open(self.checkpoint.as_bytes(), key)?;
-        verify_inclusion(
-            &self.hashes,
-            self.index,
-            checkpoint.size,
-            leaf_hash(leaf),
-            checkpoint.root,
-        )?;
+        self.verify_leaf(leaf, &checkpoint)?;
         Ok(checkpoint)
+    }
+
+    /// Checks that `leaf` (the leaf's bytes) is in a log of `policy`, under a checkpoint that a quorum of its witnesses
+    /// cosigned, and returns the checkpoint and who cosigned it when.
+    ///
+    /// # Errors
+    /// [`TlogProofError::Checkpoint`], [`TlogProofError::NotMet`] or [`TlogProofError::Inclusion`].
+    pub fn verify_under(&self, leaf: &[u8], policy: &WitnessPolicy) -> Result<Met, TlogProofError> {
+        let note = Note::parse(self.checkpoint.as_bytes()).map_err(CheckpointError::Note)?;
+        let met = policy.check(&note)?;
+        self.verify_leaf(leaf, &met.checkpoint)?;
+        Ok(met)
+    }
+
+    fn verify_leaf(&self, leaf: &[u8], checkpoint: &Checkpoint) -> Result<(), ProofError> {
+        let (size, root) = (checkpoint.size, checkpoint.root);
+        verify_inclusion(&self.hashes, self.index, size, leaf_hash(leaf), root)
     }
 }
 
@@ -126,8 +142,9 @@ impl fmt::Display for TlogProof {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cosignature::{UnixTime, cosign};
     use crate::hash::{TreeSize, node_hash};
-    use crate::note::{Ed25519Signer, NoteSigner as _};
+    use crate::key::{Cosigner as _, Ed25519Cosigner, Ed25519Signer, NoteSigner as _};
     use alloc::string::ToString;
     use proptest::prelude::*;
 
@@ -191,6 +208,36 @@ mod tests {
         assert!(matches!(
             proof.verify(b"right", other.verifier_key()),
             Err(TlogProofError::Checkpoint(_))
+        ));
+    }
+
+    #[test]
+    fn under_a_policy_a_quorum_must_have_cosigned() {
+        let witness = Ed25519Cosigner::from_seed("witness.example", &[5; 32]).unwrap();
+        let (log, key) = (signer(), witness.cosigner_key());
+        let log = log.verifier_key();
+        let policy = |quorum: &str| {
+            let text = alloc::format!("log {log}\nwitness w {key}\nquorum {quorum}\n");
+            WitnessPolicy::parse(text.as_bytes()).unwrap()
+        };
+        let mut proof = proof();
+        assert!(proof.verify_under(b"right", &policy("none")).is_ok());
+        assert!(matches!(
+            proof.verify_under(b"right", &policy("w")),
+            Err(TlogProofError::NotMet(NotMet::Quorum { .. }))
+        ));
+        let mut note = Note::parse(proof.checkpoint.as_bytes()).unwrap();
+        let line = cosign(note.text(), UnixTime(77), &witness).unwrap();
+        note.add_signature(line).unwrap();
+        proof.checkpoint = note.to_string();
+        let met = proof.verify_under(b"right", &policy("w")).unwrap();
+        assert_eq!(
+            (met.checkpoint.size, met.witnesses[0].time),
+            (TreeSize(2), UnixTime(77))
+        );
+        assert!(matches!(
+            proof.verify_under(b"wrong", &policy("w")),
+            Err(TlogProofError::Inclusion(_))
         ));
     }
 

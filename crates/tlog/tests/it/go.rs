@@ -1,13 +1,16 @@
 //! Against the Go checksum database's own code (`golang.org/x/mod/sumdb`), reading the files a log publishes.
 
 use std::fmt::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::{env, fs};
 
-use colophon_tlog::{Hash, LeafIndex, TlogProof, prove_consistency, prove_inclusion};
+use colophon_tlog::{
+    Cosigner as _, Hash, LeafIndex, Note, TlogProof, UnixTime, cosign, decode_bundle,
+    encode_bundle_entry, prove_consistency, prove_inclusion,
+};
 
-use crate::common::{Log, vkey};
+use crate::common::{Log, ORIGIN, folder, skip, vkey, witness};
 
 /// Where Debian's `golang-golang-x-mod-dev` puts the sources.
 const GOPATH: &str = "/usr/share/gocode";
@@ -19,45 +22,83 @@ fn the_go_reference_implementation_accepts_our_log() {
         .is_dir()
         || Command::new("go").arg("version").output().is_err();
     if missing {
-        let packages = "the Debian packages golang-go and golang-golang-x-mod-dev are missing";
-        assert!(
-            env::var_os("COLOPHON_REQUIRE_TOOLS").is_none(),
-            "{packages}"
-        );
-        eprintln!("SKIPPED: {packages}");
+        skip("the Debian packages golang-go and golang-golang-x-mod-dev are missing");
         return;
     }
-    let dir = env::temp_dir().join(format!("colophon-tlog-go-{}", std::process::id()));
+    let dir = folder("go");
     let program = build(&dir);
-    let sizes = [(0, 1), (1, 2), (255, 256), (256, 300), (300, 70_000)];
+    let run = |log: &Path| {
+        let known = [0, 1].map(|number| witness(number).cosigner_key().to_string());
+        Command::new(&program)
+            .arg(log)
+            .arg(vkey())
+            .args(known)
+            .output()
+            .unwrap()
+    };
+    let sizes = [(0, 1), (1, 2), (255, 256), (256, 300), (70_000, 100_000)];
     for (old, new) in sizes {
         let log = dir.join(format!("{old}-{new}"));
         write_log(&log, old, new);
-        let output = Command::new(&program)
-            .args([&log, Path::new(&vkey())])
-            .output()
-            .unwrap();
+        let output = run(&log);
         assert!(
             output.status.success(),
             "{old} -> {new}: {}",
             String::from_utf8_lossy(&output.stderr)
         );
     }
-    // The program must also be able to say no.
+    // The program must also be able to say no: to an altered tile, to a cosignature of something else, and to an entry
+    // that was edited, dropped or moved.
     let log = dir.join("256-300");
-    let tile = log.join("tile/0/000");
-    let mut bytes = fs::read(&tile).unwrap();
-    bytes[40] ^= 1;
-    fs::write(&tile, bytes).unwrap();
-    assert!(
-        !Command::new(&program)
-            .args([&log, Path::new(&vkey())])
-            .output()
-            .unwrap()
-            .status
-            .success()
-    );
+    let (tile, bundle) = ("tile/0/000", "tile/entries/001.p/44");
+    let checkpoint = log.join("checkpoint");
+    for (name, altered) in [
+        (tile, flipped(&log.join(tile), 40)),
+        ("checkpoint", with_another_cosignature(&checkpoint)),
+        (bundle, flipped(&log.join(bundle), 9)),
+        (
+            bundle,
+            rebundled(&log.join(bundle), |entries| entries.truncate(43)),
+        ),
+        (
+            bundle,
+            rebundled(&log.join(bundle), |entries| entries.swap(3, 4)),
+        ),
+    ] {
+        let path = log.join(name);
+        let good = fs::read(&path).unwrap();
+        fs::write(&path, altered).unwrap();
+        assert!(!run(&log).status.success(), "{name}");
+        fs::write(&path, good).unwrap();
+    }
+    assert!(run(&log).status.success());
     fs::remove_dir_all(dir).unwrap();
+}
+
+fn flipped(path: &Path, at: usize) -> Vec<u8> {
+    let mut bytes = fs::read(path).unwrap();
+    bytes[at] ^= 1;
+    bytes
+}
+
+/// The bundle of 44 entries after `change`.
+fn rebundled(path: &Path, change: impl FnOnce(&mut Vec<&[u8]>)) -> Vec<u8> {
+    let bytes = fs::read(path).unwrap();
+    let mut entries = decode_bundle(&bytes, 44).unwrap();
+    change(&mut entries);
+    entries.iter().fold(Vec::new(), |mut bundle, entry| {
+        encode_bundle_entry(&mut bundle, entry).unwrap();
+        bundle
+    })
+}
+
+/// The checkpoint with witness 1's line replaced by what that witness says of another tree.
+fn with_another_cosignature(path: &Path) -> Vec<u8> {
+    let mut note = Note::parse(&fs::read(path).unwrap()).unwrap();
+    let other = Log::default().statement(ORIGIN).text();
+    note.add_signature(cosign(&other, UnixTime(5), &witness(1)).unwrap())
+        .unwrap();
+    note.to_string().into_bytes()
 }
 
 fn build(dir: &Path) -> PathBuf {
@@ -88,9 +129,11 @@ fn build(dir: &Path) -> PathBuf {
 fn write_log(dir: &Path, old: usize, new: usize) {
     let mut log = Log::default();
     log.grow(old);
-    let (old_size, old_checkpoint) = (log.size(), log.checkpoint());
+    // Two witnesses that the program knows, and one that it does not.
+    let witnesses = [witness(0), witness(1), witness(2)];
+    let (old_size, old_checkpoint) = (log.size(), log.checkpoint(&witnesses));
     log.grow(new);
-    let checkpoint = log.checkpoint();
+    let checkpoint = log.checkpoint(&witnesses);
     let lines = |hashes: &[Hash]| {
         hashes
             .iter()

@@ -3,4 +3,8 @@
 
 mod common;
 mod differential;
+mod docs;
 mod go;
+mod pure;
+mod scitt;
+mod sigsum;
