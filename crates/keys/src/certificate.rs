@@ -3,16 +3,15 @@
 use std::str::FromStr as _;
 use std::time::Duration;
 
-use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
-use pkcs8::EncodePublicKey as _;
-use pkcs8::der::asn1::ObjectIdentifier;
+use ed25519_dalek::ed25519::signature::Keypair;
+use pkcs8::der::asn1::{BitString, ObjectIdentifier};
 use pkcs8::der::flagset::FlagSet;
 use pkcs8::der::pem::LineEnding;
 use pkcs8::der::{Encode as _, EncodePem as _};
 use sha2::{Digest as _, Sha256};
 use x509_cert::Certificate;
 use x509_cert::builder::profile::BuilderProfile;
-use x509_cert::builder::{Builder as _, CertificateBuilder, Result as BuildResult};
+use x509_cert::builder::{CertificateBuilder, Result as BuildResult};
 use x509_cert::certificate::TbsCertificate;
 use x509_cert::ext::pkix::{
     AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, KeyUsage, KeyUsages,
@@ -21,10 +20,14 @@ use x509_cert::ext::pkix::{
 use x509_cert::ext::{Extension, ToExtension as _};
 use x509_cert::name::Name;
 use x509_cert::serial_number::SerialNumber;
-use x509_cert::spki::{SubjectPublicKeyInfo, SubjectPublicKeyInfoRef};
+use x509_cert::spki::{
+    AlgorithmIdentifierOwned, Document, DynSignatureAlgorithmIdentifier, EncodePublicKey,
+    Result as SpkiResult, SubjectPublicKeyInfoRef,
+};
 use x509_cert::time::{Time, Validity};
 
-use crate::KeysError;
+use crate::signature::{self, der_of};
+use crate::{KeyHandle, KeysError, PublicKey, Purpose};
 
 /// id-kp-emailProtection (RFC 5280, section 4.2.1.12): what C2PA readers accept without a list.
 pub(crate) const EKU_EMAIL_PROTECTION: ObjectIdentifier =
@@ -32,6 +35,8 @@ pub(crate) const EKU_EMAIL_PROTECTION: ObjectIdentifier =
 /// c2pa-kp-claimSigning (C2PA certificate profile).
 pub(crate) const EKU_CLAIM_SIGNING: ObjectIdentifier =
     ObjectIdentifier::new_unwrap("1.3.6.1.4.1.62558.2.1");
+/// id-kp-documentSigning (RFC 9336).
+const EKU_DOCUMENT_SIGNING: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.6.1.5.5.7.3.36");
 /// anyExtendedKeyUsage, which C2PA refuses.
 pub(crate) const EKU_ANY: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.5.29.37.0");
 
@@ -108,6 +113,7 @@ impl BuilderProfile for Profile {
 }
 
 /// Country, organisation and common name of one certificate.
+#[derive(Clone, Copy)]
 pub(crate) struct Subject<'a> {
     pub country: &'a str,
     pub organisation: &'a str,
@@ -115,7 +121,7 @@ pub(crate) struct Subject<'a> {
 }
 
 impl Subject<'_> {
-    fn to_name(&self) -> Result<Name, KeysError> {
+    pub(crate) fn to_name(self) -> Result<Name, KeysError> {
         // Every byte is hex-escaped (RFC 4514), so that no character of a name acts as syntax.
         let escape = |text: &str| {
             text.bytes()
@@ -132,13 +138,60 @@ impl Subject<'_> {
     }
 }
 
-/// Makes one certificate for `key`, signed by `issuer_key`, valid from an hour before `now`.
+/// The public half of a handle, in the shape that the builders of certificates and requests ask
+/// for: they sign nothing themselves, so that a key may live in a token.
+#[derive(Clone)]
+pub(crate) struct Half(pub PublicKey);
+
+impl EncodePublicKey for Half {
+    fn to_public_key_der(&self) -> SpkiResult<Document> {
+        Document::try_from(self.0.der()).map_err(Into::into)
+    }
+}
+
+impl Keypair for Half {
+    type VerifyingKey = Self;
+
+    fn verifying_key(&self) -> Self {
+        self.clone()
+    }
+}
+
+impl DynSignatureAlgorithmIdentifier for Half {
+    fn signature_algorithm_identifier(&self) -> SpkiResult<AlgorithmIdentifierOwned> {
+        Ok(self.0.algorithm().signature_identifier())
+    }
+}
+
+/// Builds what `builder` describes, signed by `handle`.
+pub(crate) fn signed<B: x509_cert::builder::Builder>(
+    mut builder: B,
+    handle: &dyn KeyHandle,
+    purpose: Purpose,
+) -> Result<B::Output, KeysError> {
+    let failed = |reason: &dyn std::fmt::Display| KeysError::encode("a certificate", reason);
+    let half = Half(handle.public_key().clone());
+    let blob = builder.finalize(&half).map_err(|error| failed(&error))?;
+    let signature = handle.sign(purpose, &blob)?;
+    let signature = der_of(handle.algorithm(), &signature);
+    let signature = BitString::from_bytes(&signature).map_err(|error| failed(&error))?;
+    builder
+        .assemble(signature, &half)
+        .map_err(|error| failed(&error))
+}
+
+/// Who a certificate names.
+pub(crate) struct Names {
+    pub subject: Name,
+    pub issuer: Name,
+}
+
+/// Makes one certificate for `key`, signed by `issuer`, valid from an hour before `now`.
 pub(crate) fn issue(
     place: Place,
-    subject: &Subject<'_>,
-    issuer: &Subject<'_>,
-    key: &VerifyingKey,
-    issuer_key: &SigningKey,
+    names: Names,
+    key: &PublicKey,
+    issuer: &dyn KeyHandle,
     now: i64,
 ) -> Result<Certificate, KeysError> {
     let failed = |reason: &dyn std::fmt::Display| KeysError::encode("a certificate", reason);
@@ -153,15 +206,14 @@ pub(crate) fn issue(
     // A positive number of full length: neither a sign bit nor a leading zero byte.
     serial[0] = serial[0] & 0x7f | 0x40;
     let serial = SerialNumber::new(&serial).map_err(|error| failed(&error))?;
-    let key = SubjectPublicKeyInfo::from_key(key).map_err(|error| failed(&error))?;
     let profile = Profile {
         place,
-        subject: subject.to_name()?,
-        issuer: issuer.to_name()?,
+        subject: names.subject,
+        issuer: names.issuer,
     };
-    CertificateBuilder::new(profile, serial, validity, key)
-        .and_then(|builder| builder.build::<_, Signature>(issuer_key))
-        .map_err(|error| failed(&error))
+    let builder = CertificateBuilder::new(profile, serial, validity, key.info().clone())
+        .map_err(|error| failed(&error))?;
+    signed(builder, issuer, Purpose::Certificate)
 }
 
 fn time(unix: i64) -> Result<Time, KeysError> {
@@ -197,29 +249,18 @@ pub(crate) fn fingerprint(certificate: &Certificate) -> Option<[u8; 32]> {
         .map(|der| Sha256::digest(der).into())
 }
 
-/// The certificate's Ed25519 key, or `None` for another algorithm.
-pub(crate) fn public_key(certificate: &Certificate) -> Option<VerifyingKey> {
-    let info = certificate.tbs_certificate().subject_public_key_info();
-    (info.algorithm.oid == ed25519_dalek::pkcs8::ALGORITHM_OID).then_some(())?;
-    let bytes: [u8; 32] = info.subject_public_key.as_bytes()?.try_into().ok()?;
-    VerifyingKey::from_bytes(&bytes).ok()
-}
-
-/// SHA-256 over the key's `SubjectPublicKeyInfo`.
-pub(crate) fn key_digest(key: &VerifyingKey) -> Result<[u8; 32], KeysError> {
-    let der = key
-        .to_public_key_der()
-        .map_err(|error| KeysError::encode("a public key", error))?;
-    Ok(Sha256::digest(der.as_bytes()).into())
+/// The certificate's key, or `None` for an algorithm that signs no claims of ours.
+pub(crate) fn public_key(certificate: &Certificate) -> Option<PublicKey> {
+    PublicKey::from_info(certificate.tbs_certificate().subject_public_key_info())
 }
 
 /// Whether `issuer`'s key signed `certificate` and the names fit.
 pub(crate) fn is_issued_by(certificate: &Certificate, issuer: &Certificate) -> bool {
     let check = || {
-        let key = public_key(issuer)?;
         let signed = certificate.tbs_certificate().to_der().ok()?;
-        let signature = Signature::from_slice(certificate.signature().as_bytes()?).ok()?;
-        key.verify_strict(&signed, &signature).ok()
+        let mark = certificate.signature().as_bytes()?;
+        let key = issuer.tbs_certificate().subject_public_key_info();
+        signature::verify(certificate.signature_algorithm(), key, &signed, mark)
     };
     certificate.tbs_certificate().issuer() == issuer.tbs_certificate().subject()
         && check().is_some()
@@ -277,6 +318,58 @@ pub(crate) fn profile_gaps(certificate: &Certificate, place: Place) -> Vec<&'sta
     }
     if place == Place::Leaf {
         gaps.extend(leaf_gaps(certificate));
+    }
+    gaps
+}
+
+/// Whether a certificate may sign others.
+pub(crate) fn is_authority(certificate: &Certificate) -> bool {
+    let tbs = certificate.tbs_certificate();
+    let constraints = tbs.get_extension::<BasicConstraints>().ok().flatten();
+    let usage = tbs.get_extension::<KeyUsage>().ok().flatten();
+    constraints.is_some_and(|(_, constraints)| constraints.ca)
+        && usage.is_none_or(|(_, usage)| usage.0.contains(KeyUsages::KeyCertSign))
+}
+
+/// Why C2PA readers refuse a leaf, in words. Less strict than [`profile_gaps`]: authorities may
+/// leave out what the conformance programme wants and readers do not ask for.
+pub(crate) fn refusals(leaf: &Certificate) -> Vec<&'static str> {
+    let tbs = leaf.tbs_certificate();
+    let mut gaps = Vec::new();
+    if tbs.issuer() == tbs.subject() {
+        gaps.push("it is self-signed");
+    }
+    if tbs
+        .get_extension::<BasicConstraints>()
+        .ok()
+        .flatten()
+        .is_some_and(|(_, constraints)| constraints.ca)
+    {
+        gaps.push("basic constraints say it is an authority");
+    }
+    let usage = tbs.get_extension::<KeyUsage>().ok().flatten();
+    if !usage.is_some_and(|(_, usage)| usage.0.contains(KeyUsages::DigitalSignature)) {
+        gaps.push("key usage lacks digitalSignature");
+    }
+    let usages = tbs.get_extension::<ExtendedKeyUsage>().ok().flatten();
+    let usages = usages.map(|(_, usages)| usages.0).unwrap_or_default();
+    let known = [
+        EKU_EMAIL_PROTECTION,
+        EKU_CLAIM_SIGNING,
+        EKU_DOCUMENT_SIGNING,
+    ];
+    if usages.contains(&EKU_ANY) {
+        gaps.push("extended key usage holds anyExtendedKeyUsage");
+    } else if !usages.iter().any(|usage| known.contains(usage)) {
+        gaps.push("extended key usage has none of C2PA claim signing, emailProtection and documentSigning");
+    }
+    if tbs
+        .get_extension::<AuthorityKeyIdentifier>()
+        .ok()
+        .flatten()
+        .is_none()
+    {
+        gaps.push("authority key identifier is missing");
     }
     gaps
 }

@@ -5,9 +5,10 @@ use std::path::Path;
 use x509_cert::Certificate;
 
 use crate::certificate::{self, Place};
-use crate::files::{self, Role};
+use crate::facts::{KeyState, StoredKey};
+use crate::files;
 use crate::store::{self, KeyStore};
-use crate::{KeysError, Passphrase};
+use crate::{KeysError, Passphrase, Role};
 
 /// How bad a finding is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,84 +26,92 @@ pub enum Finding {
     /// The folder or `keys.json` cannot be used at all.
     Unusable(KeysError),
     /// A file is missing.
-    MissingFile(&'static str),
+    MissingFile(String),
     /// The root authority's private key is not here, which is the safer place for it.
     RootKeyElsewhere,
     /// A file or the folder is open to others.
     WrongMode {
         /// File name, or `.` for the folder.
-        file: &'static str,
+        file: String,
         /// Permission bits.
         mode: u32,
         /// What they should be.
         expected: u32,
     },
     /// A private key is stored unencrypted.
-    NotEncrypted(&'static str),
+    NotEncrypted(String),
     /// A private key could not be checked without a passphrase.
-    PassphraseNeeded(&'static str),
+    PassphraseNeeded(String),
     /// The passphrase does not open this file.
-    WrongPassphrase(&'static str),
+    WrongPassphrase(String),
     /// A file cannot be parsed.
     Damaged {
         /// File name.
-        file: &'static str,
+        file: String,
         /// What does not fit.
         what: String,
     },
     /// A certificate's time is over.
     Expired {
         /// File name.
-        file: &'static str,
+        file: String,
         /// Last second, Unix time.
         not_after: i64,
     },
     /// A certificate ends within 30 days.
     ExpiresSoon {
         /// File name.
-        file: &'static str,
+        file: String,
         /// Last second, Unix time.
         not_after: i64,
+        /// Whole days left.
+        days: i64,
+        /// Whether it ends within 7 days.
+        urgent: bool,
     },
+    /// The folder is of an earlier version, which had no key of this role.
+    NoKey(Role),
     /// A certificate's time has not begun.
     NotYetValid {
         /// File name.
-        file: &'static str,
+        file: String,
         /// First second, Unix time.
         not_before: i64,
     },
     /// A certificate was not signed by the one above it.
     DoesNotChain {
         /// File name.
-        file: &'static str,
+        file: String,
         /// The certificate that should have signed it.
-        issuer: &'static str,
+        issuer: String,
     },
     /// The claim signer's certificate signed itself, which C2PA readers refuse.
     SelfSignedLeaf,
     /// A certificate lacks something of the profile.
     ProfileGap {
         /// File name.
-        file: &'static str,
+        file: String,
         /// The gap in words.
         gap: &'static str,
     },
     /// A private key is not the public one's counterpart.
     KeyMismatch {
         /// Private file.
-        file: &'static str,
+        file: String,
         /// Public file.
-        public: &'static str,
+        public: String,
     },
-    /// The watermark key has fewer or more than 32 bytes.
-    WatermarkKeyLength(usize),
+    /// A symmetric key's file has fewer or more than 32 bytes.
+    SymmetricKeyLength(String, usize),
 }
 
 impl Finding {
     /// How bad it is.
     pub fn severity(&self) -> Severity {
         match self {
+            Self::ExpiresSoon { urgent: true, .. } => Severity::Problem,
             Self::RootKeyElsewhere
+            | Self::NoKey(_)
             | Self::NotEncrypted(_)
             | Self::PassphraseNeeded(_)
             | Self::ExpiresSoon { .. } => Severity::Notice,
@@ -125,10 +134,11 @@ impl Finding {
             Self::ExpiresSoon { .. } => "expires-soon",
             Self::NotYetValid { .. } => "not-yet-valid",
             Self::DoesNotChain { .. } => "does-not-chain",
+            Self::NoKey(_) => "no-key",
             Self::SelfSignedLeaf => "self-signed-leaf",
             Self::ProfileGap { .. } => "profile-gap",
             Self::KeyMismatch { .. } => "key-mismatch",
-            Self::WatermarkKeyLength(_) => "watermark-key-length",
+            Self::SymmetricKeyLength(..) => "symmetric-key-length",
         }
     }
 
@@ -140,9 +150,9 @@ impl Finding {
             Self::RootKeyElsewhere => {
                 "The root authority's private key is not in this folder.".to_owned()
             }
-            Self::WrongMode {
-                file: ".", mode, ..
-            } => format!("The key folder has mode {mode:03o} and is open to other users."),
+            Self::WrongMode { file, mode, .. } if file == "." => {
+                format!("The key folder has mode {mode:03o} and is open to other users.")
+            }
             Self::WrongMode { file, mode, .. } => {
                 format!("{file} has mode {mode:03o} and is open to other users.")
             }
@@ -153,9 +163,10 @@ impl Finding {
             Self::WrongPassphrase(file) => format!("The passphrase does not open {file}."),
             Self::Damaged { file, what } => format!("{file} is damaged: {what}."),
             Self::Expired { file, .. } => format!("The certificate in {file} has run out."),
-            Self::ExpiresSoon { file, .. } => {
-                format!("The certificate in {file} runs out within 30 days.")
+            Self::ExpiresSoon { file, days, .. } => {
+                format!("The certificate in {file} runs out in {days} days.")
             }
+            Self::NoKey(role) => format!("There is no {} key yet.", role.name()),
             Self::NotYetValid { file, .. } => {
                 format!("The certificate in {file} is not valid yet.")
             }
@@ -169,8 +180,8 @@ impl Finding {
             Self::KeyMismatch { file, public } => {
                 format!("The private key in {file} does not belong to {public}.")
             }
-            Self::WatermarkKeyLength(bytes) => {
-                format!("The watermark key has {bytes} bytes instead of 32.")
+            Self::SymmetricKeyLength(file, bytes) => {
+                format!("{file} has {bytes} bytes instead of 32.")
             }
         }
     }
@@ -183,8 +194,9 @@ impl Finding {
             Self::NotEncrypted(_) => "Keep it so only on a machine you trust; a passphrase at `keys init` encrypts it.".to_owned(),
             Self::PassphraseNeeded(_) | Self::WrongPassphrase(_) => "Run the check again with the right passphrase.".to_owned(),
             Self::Expired { .. } | Self::ExpiresSoon { .. } => {
-                "Make new keys in another home and keep this one: what it signed stays readable.".to_owned()
+                "Run `colophon keys rotate`, or have your authority certify the key anew (`colophon keys csr`): what was signed stays good.".to_owned()
             }
+            Self::NoKey(_) => "Nothing: the next command that writes makes it.".to_owned(),
             Self::NotYetValid { .. } => "Check this machine's clock.".to_owned(),
             Self::SelfSignedLeaf | Self::ProfileGap { .. } => {
                 "Make a chain with `keys init`, or ask the authority that issued it for a certificate after the C2PA profile.".to_owned()
@@ -194,13 +206,15 @@ impl Finding {
             | Self::Damaged { .. }
             | Self::DoesNotChain { .. }
             | Self::KeyMismatch { .. }
-            | Self::WatermarkKeyLength(_) => "Restore the key folder from a backup.".to_owned(),
+            | Self::SymmetricKeyLength(..) => "Restore the key folder from a backup.".to_owned(),
         }
     }
 }
 
-/// A warning starts this long before a certificate ends, seconds.
+/// A notice starts this long before a certificate ends, seconds.
 const SOON_S: i64 = 30 * 86_400;
+/// It becomes a warning this long before, seconds.
+const URGENT_S: i64 = 7 * 86_400;
 
 /// Checks the folder `dir` at the time `now` (Unix seconds). An empty list means all is well.
 pub fn check(dir: &Path, passphrase: Option<Passphrase>, now: i64) -> Vec<Finding> {
@@ -208,163 +222,208 @@ pub fn check(dir: &Path, passphrase: Option<Passphrase>, now: i64) -> Vec<Findin
         Ok(store) => store,
         Err(error) => return vec![Finding::Unusable(error)],
     };
-    let mut findings = modes(dir);
-    let certificates = [
-        (Role::RootAuthority, Place::Root),
-        (Role::IssuingAuthority, Place::Issuing),
-        (Role::ClaimSigner, Place::Leaf),
-    ]
-    .map(|(role, place)| load_certificate(dir, role, place, now, &mut findings));
-    chain(&certificates, &mut findings);
-    let [root, issuing, signer] = certificates;
-    for (role, certificate) in [
-        (Role::RootAuthority, root),
-        (Role::IssuingAuthority, issuing),
-        (Role::ClaimSigner, signer),
-    ] {
-        let public = certificate
-            .as_ref()
-            .and_then(certificate::public_key)
-            .map(|key| key.to_bytes());
-        private_key(&store, role, public, &mut findings);
-    }
-    let ledger = match store::read_verifier_key(dir) {
-        Ok((_, _, public_key)) => Some(public_key),
-        Err(error) => {
-            findings.push(file_finding(files::VERIFIER_KEY_FILE, &error));
-            None
-        }
+    let mut findings = modes(&store);
+    let mut looked = Looked {
+        store: &store,
+        now,
+        findings: &mut findings,
     };
-    private_key(&store, Role::Ledger, ledger, &mut findings);
-    watermark_key(&store, &mut findings);
+    looked.certificates();
+    for role in Role::ALL {
+        match store.active(role) {
+            Ok(entry) => looked.private_key(entry),
+            Err(_) => looked.findings.push(Finding::NoKey(role)),
+        }
+    }
+    let former = store.facts().keys.iter();
+    for entry in former.filter(|key| key.state != KeyState::Active && key.role.is_symmetric()) {
+        looked.private_key(entry);
+    }
     findings
 }
 
-fn modes(dir: &Path) -> Vec<Finding> {
-    let open_to_others = |file: &'static str, path: &Path, expected: u32| {
+fn modes(store: &KeyStore) -> Vec<Finding> {
+    let open_to_others = |file: &str, path: &Path, expected: u32| {
         let mode = files::mode(path)?;
-        (mode & 0o077 != 0).then_some(Finding::WrongMode {
-            file,
+        (mode & 0o077 != 0).then(|| Finding::WrongMode {
+            file: file.to_owned(),
             mode,
             expected,
         })
     };
-    let folder = open_to_others(".", dir, 0o700);
-    let private = Role::ALL.into_iter().filter_map(|role| {
-        open_to_others(role.private_file(), &dir.join(role.private_file()), 0o600)
+    let folder = open_to_others(".", store.dir(), 0o700);
+    let private = store.facts().keys.iter().filter_map(|key| {
+        let name = key.private_file()?;
+        open_to_others(name, &store.dir().join(name), 0o600)
     });
     folder.into_iter().chain(private).collect()
 }
 
-fn load_certificate(
-    dir: &Path,
-    role: Role,
-    place: Place,
+/// What is looked at, and what was found so far.
+struct Looked<'a> {
+    store: &'a KeyStore,
     now: i64,
-    findings: &mut Vec<Finding>,
-) -> Option<Certificate> {
-    let file = role.public_file()?;
-    let certificate = match store::read_certificate(dir, file) {
-        Ok(certificate) => certificate,
-        Err(error) => {
-            findings.push(file_finding(file, &error));
-            return None;
-        }
-    };
-    let (not_before, not_after) = certificate::validity(&certificate);
-    if now < not_before {
-        findings.push(Finding::NotYetValid { file, not_before });
-    } else if now > not_after {
-        findings.push(Finding::Expired { file, not_after });
-    } else if not_after - now < SOON_S {
-        findings.push(Finding::ExpiresSoon { file, not_after });
-    }
-    findings.extend(
-        certificate::profile_gaps(&certificate, place)
-            .into_iter()
-            .map(|gap| Finding::ProfileGap { file, gap }),
-    );
-    Some(certificate)
+    findings: &'a mut Vec<Finding>,
 }
 
-fn chain([root, issuing, signer]: &[Option<Certificate>; 3], findings: &mut Vec<Finding>) {
-    if let Some(leaf) = signer
-        && leaf.tbs_certificate().issuer() == leaf.tbs_certificate().subject()
-    {
-        findings.push(Finding::SelfSignedLeaf);
+/// A certificate and its file.
+type Read = (String, Certificate);
+
+impl Looked<'_> {
+    /// The three certificates of the chain in use, each by itself and against the one above.
+    fn certificates(&mut self) {
+        let load = |this: &mut Self, role: Role, place: Place| {
+            let file = this.store.active(role).ok()?.public_file.clone()?;
+            this.certificate(file, place)
+        };
+        let root = load(self, Role::RootAuthority, Place::Root);
+        let issuing = load(self, Role::IssuingAuthority, Place::Issuing);
+        let leaf = load(self, Role::ClaimSigner, Place::Leaf);
+        self.issued(root.as_ref(), root.as_ref());
+        let above = self.store.active(Role::IssuingAuthority).ok();
+        let above = above.and_then(|entry| entry.anchor_file.clone());
+        match above.filter(|file| root.as_ref().is_some_and(|(name, _)| name != file)) {
+            // A root that was rotated: the issuing authority still stands under the former one.
+            Some(file) => {
+                let former = store::read_certificate(self.store.dir(), &file).ok();
+                let former = former.map(|certificate| (file, certificate));
+                self.issued(issuing.as_ref(), former.as_ref());
+            }
+            None => self.issued(issuing.as_ref(), root.as_ref()),
+        }
+        let Some(leaf) = leaf else { return };
+        let tbs = leaf.1.tbs_certificate();
+        if tbs.issuer() == tbs.subject() {
+            self.findings.push(Finding::SelfSignedLeaf);
+        }
+        let above = self.store.active(Role::ClaimSigner).map(|entry| {
+            let chain = entry.chain_files.iter().chain(&entry.anchor_file);
+            chain.cloned().collect::<Vec<_>>()
+        });
+        let mut below = leaf;
+        for file in above.unwrap_or_default() {
+            // The issuing authority's own was told of above.
+            let known = issuing.as_ref().filter(|(name, _)| *name == file);
+            if known.is_some() || self.store.dir().join(&file).exists() {
+                match store::read_certificates(self.store.dir(), &file) {
+                    Ok(all) => {
+                        for certificate in all {
+                            let next = (file.clone(), certificate);
+                            self.issued(Some(&below), Some(&next));
+                            below = next;
+                        }
+                    }
+                    Err(_) if known.is_some() => {}
+                    Err(error) => self.findings.push(file_finding(&file, &error)),
+                }
+            } else if issuing.is_some() {
+                self.findings.push(Finding::MissingFile(file));
+            }
+        }
     }
-    for (certificate, file, issuer, issuer_file) in [
-        (
-            root,
-            files::ROOT_CERTIFICATE_FILE,
-            root,
-            files::ROOT_CERTIFICATE_FILE,
-        ),
-        (
-            issuing,
-            files::ISSUING_CERTIFICATE_FILE,
-            root,
-            files::ROOT_CERTIFICATE_FILE,
-        ),
-        (
-            signer,
-            files::CLAIM_CERTIFICATE_FILE,
-            issuing,
-            files::ISSUING_CERTIFICATE_FILE,
-        ),
-    ] {
-        if let (Some(certificate), Some(issuer)) = (certificate, issuer)
+
+    fn certificate(&mut self, file: String, place: Place) -> Option<Read> {
+        let certificate = match store::read_certificate(self.store.dir(), &file) {
+            Ok(certificate) => certificate,
+            Err(error) => {
+                self.findings.push(file_finding(&file, &error));
+                return None;
+            }
+        };
+        let (not_before, not_after) = certificate::validity(&certificate);
+        let left = not_after - self.now;
+        let named = || file.clone();
+        if self.now < not_before {
+            let file = named();
+            self.findings
+                .push(Finding::NotYetValid { file, not_before });
+        } else if left < 0 {
+            let file = named();
+            self.findings.push(Finding::Expired { file, not_after });
+        } else if left < SOON_S {
+            self.findings.push(Finding::ExpiresSoon {
+                file: named(),
+                not_after,
+                days: left / 86_400,
+                urgent: left < URGENT_S,
+            });
+        }
+        let imported = place == Place::Leaf && !self.store.has_local_chain();
+        let gaps = if imported {
+            certificate::refusals(&certificate)
+        } else {
+            certificate::profile_gaps(&certificate, place)
+        };
+        for gap in gaps {
+            let file = named();
+            self.findings.push(Finding::ProfileGap { file, gap });
+        }
+        Some((file, certificate))
+    }
+
+    fn issued(&mut self, certificate: Option<&Read>, issuer: Option<&Read>) {
+        if let (Some((file, certificate)), Some((issuer_file, issuer))) = (certificate, issuer)
             && !certificate::is_issued_by(certificate, issuer)
         {
-            findings.push(Finding::DoesNotChain {
-                file,
-                issuer: issuer_file,
+            self.findings.push(Finding::DoesNotChain {
+                file: file.clone(),
+                issuer: issuer_file.clone(),
             });
         }
     }
-}
 
-fn private_key(
-    store: &KeyStore,
-    role: Role,
-    public: Option<[u8; 32]>,
-    findings: &mut Vec<Finding>,
-) {
-    match store.signing_key(role) {
-        Ok(key) => {
-            findings.extend(not_encrypted(store, role));
-            if let (Some(public), Some(public_file)) = (public, role.public_file())
-                && key.verifying_key().to_bytes() != public
-            {
-                findings.push(Finding::KeyMismatch {
-                    file: role.private_file(),
-                    public: public_file,
-                });
+    fn private_key(&mut self, entry: &StoredKey) {
+        let Some(file) = entry.private_file() else {
+            return;
+        };
+        let opened = if entry.role.is_symmetric() {
+            self.store.symmetric_key(entry).map(drop)
+        } else {
+            self.store.handle(entry).map(drop)
+        };
+        let finding = match opened {
+            Ok(()) if store::is_file_encrypted(self.store.dir(), entry).unwrap_or(false) => return,
+            Ok(()) => Finding::NotEncrypted(file.to_owned()),
+            Err(KeysError::Missing(path)) if entry.role == Role::RootAuthority => {
+                // A lost certificate is told of where certificates are looked at.
+                if path != self.store.dir().join(file) {
+                    return;
+                }
+                Finding::RootKeyElsewhere
             }
+            Err(KeysError::SymmetricKeyLength { bytes, .. }) => {
+                Finding::SymmetricKeyLength(file.to_owned(), bytes)
+            }
+            Err(error) => opening_error(entry, file, &error),
+        };
+        if !self
+            .findings
+            .iter()
+            .any(|known| known.code() == finding.code() && known.sentence() == finding.sentence())
+        {
+            self.findings.push(finding);
         }
-        Err(KeysError::Missing(_)) if role == Role::RootAuthority => {
-            findings.push(Finding::RootKeyElsewhere);
-        }
-        Err(error) => findings.push(file_finding(role.private_file(), &error)),
     }
 }
 
-fn watermark_key(store: &KeyStore, findings: &mut Vec<Finding>) {
-    let file = Role::Watermark.private_file();
-    match store.watermark_key() {
-        Ok(_) => findings.extend(not_encrypted(store, Role::Watermark)),
-        Err(KeysError::WatermarkKeyLength { bytes, .. }) => {
-            findings.push(Finding::WatermarkKeyLength(bytes));
+/// What an error on opening means, by the file it is about.
+fn opening_error(entry: &StoredKey, file: &str, error: &KeysError) -> Finding {
+    let public = entry.public_file.as_deref();
+    match error {
+        KeysError::Mismatch { .. } => Finding::KeyMismatch {
+            file: file.to_owned(),
+            public: public.unwrap_or(files::FACTS_FILE).to_owned(),
+        },
+        KeysError::Missing(path) | KeysError::Corrupt { path, .. } => {
+            let about = path.file_name().and_then(|name| name.to_str());
+            file_finding(about.unwrap_or(file), error)
         }
-        Err(error) => findings.push(file_finding(file, &error)),
+        other => file_finding(file, other),
     }
 }
 
-fn not_encrypted(store: &KeyStore, role: Role) -> Option<Finding> {
-    (!store.is_encrypted(role)).then_some(Finding::NotEncrypted(role.private_file()))
-}
-
-fn file_finding(file: &'static str, error: &KeysError) -> Finding {
+fn file_finding(file: &str, error: &KeysError) -> Finding {
+    let file = file.to_owned();
     match error {
         KeysError::Missing(_) => Finding::MissingFile(file),
         KeysError::PassphraseNeeded(_) => Finding::PassphraseNeeded(file),
@@ -372,10 +431,6 @@ fn file_finding(file: &'static str, error: &KeysError) -> Finding {
         KeysError::Corrupt { what, .. } => Finding::Damaged {
             file,
             what: what.clone(),
-        },
-        KeysError::Mismatch { .. } => Finding::KeyMismatch {
-            file,
-            public: files::FACTS_FILE,
         },
         other => Finding::Damaged {
             file,

@@ -55,15 +55,110 @@ pub enum KeysError {
         /// The certificate or public key file.
         public: PathBuf,
     },
-    /// The watermark key has the wrong length.
-    #[error(
-        "watermark key file {path} holds {bytes} bytes instead of 32: restore it from a backup"
-    )]
-    WatermarkKeyLength {
+    /// A symmetric key has the wrong length.
+    #[error("key file {path} holds {bytes} bytes instead of 32: restore it from a backup")]
+    SymmetricKeyLength {
         /// The file.
         path: PathBuf,
         /// Bytes found.
         bytes: usize,
+    },
+    /// The folder has no key of a role.
+    #[error(
+        "{dir} has no {role} key yet, as an earlier version made it: the next `stamp`, `generate` or `keys` command that writes adds it"
+    )]
+    NotMade {
+        /// The key folder.
+        dir: PathBuf,
+        /// The role.
+        role: &'static str,
+    },
+    /// A key's private part is not a file of this folder.
+    #[error(
+        "the private part of the {role} key {id} is not in this folder: it was destroyed when the key was retired, or lives in a token or on another machine"
+    )]
+    NotInAFile {
+        /// The role.
+        role: &'static str,
+        /// The key's id.
+        id: String,
+    },
+    /// The role has had keys, but none is in use.
+    #[error("no {role} key is in use: run `colophon keys rotate` to make one")]
+    NoActiveKey {
+        /// The role.
+        role: &'static str,
+    },
+    /// No key, or several, go by a name.
+    #[error(
+        "{name} names {count} keys: give a role, or more digits of one key's id as `colophon keys list` shows it"
+    )]
+    NoSuchKey {
+        /// What was asked for.
+        name: String,
+        /// How many there are.
+        count: usize,
+    },
+    /// A key cannot be used in this way.
+    #[error("the {role} key cannot be {action}: {reason}")]
+    CannotChange {
+        /// The role.
+        role: &'static str,
+        /// What was tried, a participle.
+        action: &'static str,
+        /// Why, and what can be done.
+        reason: String,
+    },
+    /// A token did not do what was asked.
+    #[error(
+        "cannot {action} `{key}` in the token `{token}` ({reason}): check module, labels and PIN file"
+    )]
+    Token {
+        /// The token's label.
+        token: String,
+        /// The key's label.
+        key: String,
+        /// What was tried, as a verb.
+        action: &'static str,
+        /// The module's words.
+        reason: String,
+    },
+    /// A remote signer did not do what was asked.
+    #[error(
+        "the remote signer {url} does not sign ({reason}): check that it runs and that its token is right"
+    )]
+    Remote {
+        /// Its address.
+        url: String,
+        /// Why.
+        reason: String,
+    },
+    /// A token or remote signer gave a signature that its own public key does not confirm.
+    #[error(
+        "the {role} key gave a wrong signature: nothing was signed; check the token or remote signer that holds it"
+    )]
+    WrongSignature {
+        /// The role.
+        role: &'static str,
+    },
+    /// A certificate cannot be installed.
+    #[error("the certificate was not installed: {0}")]
+    Certificate(String),
+    /// A backup cannot be read.
+    #[error("{path} cannot be restored: {reason}")]
+    Backup {
+        /// The file.
+        path: PathBuf,
+        /// Why, and what can be done.
+        reason: String,
+    },
+    /// A key was asked to sign for another role's purpose.
+    #[error("the {role} key does not sign for `{purpose}`: one key serves one role")]
+    WrongPurpose {
+        /// The key's role.
+        role: &'static str,
+        /// What was asked for.
+        purpose: &'static str,
     },
     /// A name or other option cannot stand in a certificate or note.
     #[error("{field}: {reason}")]

@@ -14,73 +14,23 @@ pub const ISSUING_CERTIFICATE_FILE: &str = "issuing-ca.cert.pem";
 pub const CLAIM_CERTIFICATE_FILE: &str = "signer.cert.pem";
 /// The ledger's public key as a C2SP signed-note verifier key.
 pub const VERIFIER_KEY_FILE: &str = "ledger.vkey";
+/// The policy key's public part as a C2SP signed-note verifier key.
+pub const POLICY_VERIFIER_KEY_FILE: &str = "policy.vkey";
+/// The receipt key's public part, PEM of a `SubjectPublicKeyInfo`.
+pub const RECEIPT_PUBLIC_KEY_FILE: &str = "receipt.pub.pem";
 /// Public facts: names, times, digests of the other files.
 pub const FACTS_FILE: &str = "keys.json";
 
 /// Key and certificate files are a few hundred bytes; more is not ours.
 const MAX_FILE_BYTES: u64 = 64 * 1024;
 
-/// A private key's purpose. No key serves two.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Role {
-    /// Signs the issuing authority's certificate only; can be kept off this machine after `init`.
-    RootAuthority,
-    /// Signs claim signers' certificates.
-    IssuingAuthority,
-    /// Signs C2PA claims.
-    ClaimSigner,
-    /// Signs ledger checkpoints.
-    Ledger,
-    /// Keys the watermark carrier.
-    Watermark,
-}
-
-impl Role {
-    /// All roles, in the order of creation.
-    pub const ALL: [Self; 5] = [
-        Self::RootAuthority,
-        Self::IssuingAuthority,
-        Self::ClaimSigner,
-        Self::Ledger,
-        Self::Watermark,
-    ];
-
-    /// The private key's file name.
-    pub fn private_file(self) -> &'static str {
-        match self {
-            Self::RootAuthority => "root-ca.key.pem",
-            Self::IssuingAuthority => "issuing-ca.key.pem",
-            Self::ClaimSigner => "signer.key.pem",
-            Self::Ledger => "ledger.key.pem",
-            Self::Watermark => "watermark.key.pem",
-        }
-    }
-
-    /// The public counterpart's file name; a watermark key has none.
-    pub fn public_file(self) -> Option<&'static str> {
-        match self {
-            Self::RootAuthority => Some(ROOT_CERTIFICATE_FILE),
-            Self::IssuingAuthority => Some(ISSUING_CERTIFICATE_FILE),
-            Self::ClaimSigner => Some(CLAIM_CERTIFICATE_FILE),
-            Self::Ledger => Some(VERIFIER_KEY_FILE),
-            Self::Watermark => None,
-        }
-    }
-
-    /// The role's name for people.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::RootAuthority => "root authority",
-            Self::IssuingAuthority => "issuing authority",
-            Self::ClaimSigner => "claim signer",
-            Self::Ledger => "ledger",
-            Self::Watermark => "watermark",
-        }
-    }
-}
-
 /// Reads a whole key file of at most 64 KiB.
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, KeysError> {
+    read_up_to(path, MAX_FILE_BYTES)
+}
+
+/// Reads a whole file of at most `most` bytes.
+pub(crate) fn read_up_to(path: &Path, most: u64) -> Result<Vec<u8>, KeysError> {
     let failed = |source: std::io::Error| match source.kind() {
         ErrorKind::NotFound => KeysError::Missing(path.to_owned()),
         _ => KeysError::Io {
@@ -91,13 +41,13 @@ pub(crate) fn read(path: &Path) -> Result<Vec<u8>, KeysError> {
     };
     let mut bytes = Vec::new();
     let file = File::open(path).map_err(failed)?;
-    file.take(MAX_FILE_BYTES + 1)
+    file.take(most + 1)
         .read_to_end(&mut bytes)
         .map_err(failed)?;
-    if bytes.len() as u64 > MAX_FILE_BYTES {
+    if bytes.len() as u64 > most {
         return Err(KeysError::Corrupt {
             path: path.to_owned(),
-            what: "larger than 64 KiB".to_owned(),
+            what: format!("larger than {} KiB", most / 1024),
         });
     }
     Ok(bytes)
@@ -117,6 +67,22 @@ pub(crate) fn mode(path: &Path) -> Option<u32> {
         let _ = path;
         None
     }
+}
+
+/// Writes one new file, durable on return. `private` files get mode 0600, others 0644.
+pub(crate) fn write_new(path: &Path, bytes: &[u8], private: bool) -> std::io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        options.mode(if private { 0o600 } else { 0o644 });
+    }
+    #[cfg(not(unix))]
+    let _ = private;
+    let mut file = options.open(path)?;
+    file.write_all(bytes)?;
+    file.sync_all()
 }
 
 /// A folder under construction beside its final place. It becomes visible as a whole on
@@ -157,24 +123,9 @@ impl StagedFolder {
         })
     }
 
-    /// Writes one new file, durable on return. `private` files get mode 0600, others 0644.
+    /// Writes one new file, as [`write_new`].
     pub(crate) fn write(&self, name: &str, bytes: &[u8], private: bool) -> Result<(), KeysError> {
-        let path = self.staging.join(name);
-        let write = || -> std::io::Result<()> {
-            let mut options = OpenOptions::new();
-            options.write(true).create_new(true);
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::OpenOptionsExt;
-                options.mode(if private { 0o600 } else { 0o644 });
-            }
-            #[cfg(not(unix))]
-            let _ = private;
-            let mut file = options.open(&path)?;
-            file.write_all(bytes)?;
-            file.sync_all()
-        };
-        write().map_err(|source| KeysError::Io {
+        write_new(&self.staging.join(name), bytes, private).map_err(|source| KeysError::Io {
             action: "write",
             path: self.target.join(name),
             source,
@@ -234,7 +185,7 @@ fn private_folder(path: &Path) -> std::io::Result<()> {
     builder.create(path)
 }
 
-fn sync_folder(path: &Path) -> std::io::Result<()> {
+pub(crate) fn sync_folder(path: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     File::open(path)?.sync_all()?;
     #[cfg(not(unix))]

@@ -1,18 +1,11 @@
 //! What `keys init` writes.
 
-use std::collections::BTreeMap;
-
-use ed25519_dalek::SigningKey;
-use sha2::{Digest as _, Sha256};
-use zeroize::Zeroizing;
-
-use crate::certificate::{self, Place, Subject};
-use crate::files::{
-    CLAIM_CERTIFICATE_FILE, FACTS_FILE, ISSUING_CERTIFICATE_FILE, ROOT_CERTIFICATE_FILE, Role,
-    StagedFolder, VERIFIER_KEY_FILE,
-};
-use crate::store::{FACTS_VERSION, StoredFacts, hex, watermark_key_id};
-use crate::{KeysError, Passphrase, note, sealed};
+use crate::certificate::{Place, Subject};
+use crate::facts::StoredFacts;
+use crate::files::{FACTS_FILE, StagedFolder};
+use crate::making::{Maker, Sink, names};
+use crate::store::hex;
+use crate::{Algorithm, KeysError, Passphrase, Role, note};
 
 /// What `init` puts into the certificates and files.
 #[derive(Debug)]
@@ -80,143 +73,70 @@ impl InitOptions {
     }
 }
 
-/// The keys of the four signing roles, while they are made.
-struct SigningKeys {
-    root: SigningKey,
-    issuing: SigningKey,
-    signer: SigningKey,
-    ledger: SigningKey,
-}
-
-/// Writes files and notes their digests.
-struct Writer<'a> {
-    staged: &'a StagedFolder,
-    digests: BTreeMap<String, String>,
-}
-
-impl Writer<'_> {
+impl Sink for StagedFolder {
     fn write(&mut self, name: &str, bytes: &[u8], private: bool) -> Result<(), KeysError> {
-        self.digests
-            .insert(name.to_owned(), hex(&Sha256::digest(bytes)));
-        self.staged.write(name, bytes, private)
+        StagedFolder::write(self, name, bytes, private)
+    }
+
+    fn has(&self, _name: &str) -> bool {
+        false
     }
 }
 
 /// Makes every key and certificate and writes all files into the staged folder.
 pub(crate) fn write_all(
-    staged: &StagedFolder,
+    staged: &mut StagedFolder,
     options: &InitOptions,
 ) -> Result<StoredFacts, KeysError> {
     options.check()?;
-    let keys = SigningKeys {
-        root: new_key()?,
-        issuing: new_key()?,
-        signer: new_key()?,
-        ledger: new_key()?,
+    let mut facts = StoredFacts::new(options.now);
+    let mut maker = Maker {
+        sink: staged,
+        facts: &mut facts,
+        passphrase: options.passphrase.as_ref(),
+        now: options.now,
     };
-    let watermark = random_key()?;
-    let mut writer = Writer {
-        staged,
-        digests: BTreeMap::new(),
-    };
-    write_private(&mut writer, &keys, &watermark, options.passphrase.as_ref())?;
-    write_certificates(&mut writer, &keys, options)?;
-
-    let public = keys.ledger.verifying_key().to_bytes();
-    let ledger_name = options
-        .ledger_name
-        .clone()
-        .unwrap_or_else(|| format!("colophon.local/{}", hex(&public[..8])));
-    let verifier_key = format!("{}\n", note::verifier_key(&ledger_name, &public));
-    writer.write(VERIFIER_KEY_FILE, verifier_key.as_bytes(), false)?;
-
-    let facts = StoredFacts {
-        version: FACTS_VERSION,
-        created_at: options.now,
-        watermark_key_id: watermark_key_id(&watermark),
-        files: writer.digests,
-    };
-    let mut json = serde_json::to_vec_pretty(&facts)
-        .map_err(|error| KeysError::encode("the facts file", error))?;
-    json.push(b'\n');
-    staged.write(FACTS_FILE, &json, false)?;
-    Ok(facts)
-}
-
-fn write_private(
-    writer: &mut Writer<'_>,
-    keys: &SigningKeys,
-    watermark: &[u8; 32],
-    passphrase: Option<&Passphrase>,
-) -> Result<(), KeysError> {
-    for (role, key) in [
-        (Role::RootAuthority, &keys.root),
-        (Role::IssuingAuthority, &keys.issuing),
-        (Role::ClaimSigner, &keys.signer),
-        (Role::Ledger, &keys.ledger),
-    ] {
-        let der = sealed::signing_key_der(key)?;
-        let text = sealed::seal(sealed::PKCS8, &der, passphrase)?;
-        writer.write(role.private_file(), text.as_bytes(), true)?;
-    }
-    let text = sealed::seal(sealed::WATERMARK, watermark, passphrase)?;
-    writer.write(Role::Watermark.private_file(), text.as_bytes(), true)
-}
-
-fn write_certificates(
-    writer: &mut Writer<'_>,
-    keys: &SigningKeys,
-    options: &InitOptions,
-) -> Result<(), KeysError> {
+    let root = maker.signing_key(Role::RootAuthority, Algorithm::Ed25519)?;
     let root_name = format!("{} root", options.common_name);
+    let subject = options.subject(&root_name).to_name()?;
+    let (root_file, root_certificate) = maker.certify(
+        Place::Root,
+        names(subject, None),
+        &*root.handle,
+        &*root.handle,
+    )?;
+    maker.enter_certified(&root, root_file.clone(), Vec::new(), None);
+
+    let issuing = maker.signing_key(Role::IssuingAuthority, Algorithm::Ed25519)?;
     let issuing_name = format!("{} issuing", options.common_name);
-    let (root, issuing) = (options.subject(&root_name), options.subject(&issuing_name));
-    let leaf = options.subject(&options.common_name);
-    for (file, place, subject, issuer, key, issuer_key) in [
-        (
-            ROOT_CERTIFICATE_FILE,
-            Place::Root,
-            &root,
-            &root,
-            &keys.root,
-            &keys.root,
-        ),
-        (
-            ISSUING_CERTIFICATE_FILE,
-            Place::Issuing,
-            &issuing,
-            &root,
-            &keys.issuing,
-            &keys.root,
-        ),
-        (
-            CLAIM_CERTIFICATE_FILE,
-            Place::Leaf,
-            &leaf,
-            &issuing,
-            &keys.signer,
-            &keys.issuing,
-        ),
-    ] {
-        let certificate = certificate::issue(
-            place,
-            subject,
-            issuer,
-            &key.verifying_key(),
-            issuer_key,
-            options.now,
-        )?;
-        writer.write(file, certificate::to_pem(&certificate)?.as_bytes(), false)?;
-    }
-    Ok(())
-}
+    let subject = options.subject(&issuing_name).to_name()?;
+    let (issuing_file, issuing_certificate) = maker.certify(
+        Place::Issuing,
+        names(subject, Some(&root_certificate)),
+        &*issuing.handle,
+        &*root.handle,
+    )?;
+    maker.enter_certified(&issuing, issuing_file.clone(), Vec::new(), Some(root_file));
 
-fn new_key() -> Result<SigningKey, KeysError> {
-    Ok(SigningKey::from_bytes(&*random_key()?))
-}
+    let signer = maker.signing_key(Role::ClaimSigner, Algorithm::Ed25519)?;
+    let subject = options.subject(&options.common_name).to_name()?;
+    let (signer_file, _) = maker.certify(
+        Place::Leaf,
+        names(subject, Some(&issuing_certificate)),
+        &*signer.handle,
+        &*issuing.handle,
+    )?;
+    maker.enter_certified(&signer, signer_file, vec![issuing_file], None);
 
-fn random_key() -> Result<Zeroizing<[u8; 32]>, KeysError> {
-    let mut bytes = Zeroizing::new([0u8; 32]);
-    getrandom::fill(&mut *bytes).map_err(|error| KeysError::Random(error.to_string()))?;
-    Ok(bytes)
+    let ledger = maker.signing_key(Role::Ledger, Algorithm::Ed25519)?;
+    let ledger_name = maker.enter_note_key(&ledger, |public| {
+        options
+            .ledger_name
+            .clone()
+            .unwrap_or_else(|| format!("colophon.local/{}", hex(&public.raw()[..8])))
+    })?;
+    maker.symmetric_key(Role::Watermark)?;
+    maker.later_roles(&ledger_name)?;
+    staged.write(FACTS_FILE, &facts.to_json()?, false)?;
+    Ok(facts)
 }

@@ -1,57 +1,77 @@
-//! The ledger's note key (C2SP signed-note, signature type 0x01: Ed25519).
+//! Note keys: the ledger's and the policy's (C2SP signed-note, signature type 0x01: Ed25519).
 
 use std::fmt;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use ed25519_dalek::{Signer as _, SigningKey};
 use sha2::{Digest as _, Sha256};
 
-use crate::KeysError;
+use crate::{KeyHandle, KeysError, Purpose, Role};
 
 /// Signature type byte for Ed25519 in C2SP signed-note.
 const ED25519: u8 = 0x01;
 
-/// Signs ledger checkpoints. `Debug` shows public facts only.
-pub struct LedgerSigner {
+/// Most bytes of a ledger's name.
+const LONGEST_LEDGER_NAME: usize = 128;
+/// What the policy key's name has after the ledger's.
+pub(crate) const POLICY_SUFFIX: &str = "/policy";
+
+/// A key that signs notes: ledger checkpoints or policy bundles. `Debug` shows public facts only.
+pub struct NoteKey {
     name: String,
-    key: SigningKey,
+    purpose: Purpose,
+    handle: Box<dyn KeyHandle>,
+    public_key: [u8; 32],
 }
 
-impl LedgerSigner {
-    pub(crate) fn new(name: String, key: SigningKey) -> Self {
-        Self { name, key }
+impl NoteKey {
+    /// `None` when the handle is not of an Ed25519 key, the only kind that notes know.
+    pub(crate) fn new(name: String, handle: Box<dyn KeyHandle>) -> Option<Self> {
+        let public_key = handle.public_key().raw().try_into().ok()?;
+        let purpose = match handle.role() {
+            Role::Policy => Purpose::PolicyNote,
+            _ => Purpose::Checkpoint,
+        };
+        Some(Self {
+            name,
+            purpose,
+            handle,
+            public_key,
+        })
     }
 
-    /// The note key's name, which is also the log's origin line.
+    /// The note key's name; the ledger key's is the log's origin line as well.
     pub fn name(&self) -> &str {
         &self.name
     }
 
     /// The four-byte key id of C2SP signed-note, as a big-endian number.
     pub fn key_id(&self) -> u32 {
-        key_id(&self.name, self.key.verifying_key().as_bytes())
+        key_id(&self.name, &self.public_key)
     }
 
     /// The Ed25519 signature over `message`.
-    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.key.sign(message).to_bytes()
+    ///
+    /// # Errors
+    /// Whatever kept the key from signing, see [`KeyHandle::sign`].
+    pub fn sign(&self, message: &[u8]) -> Result<[u8; 64], KeysError> {
+        self.handle.sign(self.purpose, message)
     }
 
     /// The 32-byte Ed25519 public key.
     pub fn public_key(&self) -> [u8; 32] {
-        self.key.verifying_key().to_bytes()
+        self.public_key
     }
 
     /// The verifier key text `<name>+<key id>+<base64>` of C2SP signed-note.
     pub fn verifier_key(&self) -> String {
-        verifier_key(&self.name, &self.public_key())
+        verifier_key(&self.name, &self.public_key)
     }
 }
 
-impl fmt::Debug for LedgerSigner {
+impl fmt::Debug for NoteKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LedgerSigner")
+        f.debug_struct("NoteKey")
             .field("verifier_key", &self.verifier_key())
             .finish_non_exhaustive()
     }
@@ -87,14 +107,18 @@ pub(crate) fn parse_verifier_key(text: &str) -> Option<(String, u32, [u8; 32])> 
     let fits = kind == ED25519
         && id.len() == 8
         && stated == key_id(name, &public_key)
-        && check_name(name).is_ok();
+        && check_name_up_to(name, LONGEST_LEDGER_NAME + POLICY_SUFFIX.len()).is_ok();
     fits.then(|| (name.to_owned(), stated, public_key))
 }
 
 /// C2SP signed-note: a key name is not empty and holds no white space and no plus sign.
 pub(crate) fn check_name(name: &str) -> Result<(), KeysError> {
+    check_name_up_to(name, LONGEST_LEDGER_NAME)
+}
+
+fn check_name_up_to(name: &str, longest: usize) -> Result<(), KeysError> {
     let allowed = |c: char| !c.is_whitespace() && !c.is_control() && c != '+';
-    if name.is_empty() || name.len() > 128 || !name.chars().all(allowed) {
+    if name.is_empty() || name.len() > longest || !name.chars().all(allowed) {
         return Err(KeysError::BadOption {
             field: "ledger name",
             reason:

@@ -10,7 +10,7 @@ use pkcs8::pkcs5::{EncryptionScheme, pbes2, scrypt};
 use pkcs8::{EncodePrivateKey as _, EncryptedPrivateKeyInfoOwned, PrivateKeyInfoRef};
 use zeroize::Zeroizing;
 
-use crate::{KeysError, Passphrase};
+use crate::{KeysError, Passphrase, Role};
 
 /// RFC 7468 labels of PKCS#8.
 pub(crate) const PKCS8: Labels = Labels {
@@ -22,6 +22,21 @@ pub(crate) const WATERMARK: Labels = Labels {
     plain: "COLOPHON WATERMARK KEY",
     encrypted: "ENCRYPTED COLOPHON WATERMARK KEY",
 };
+
+/// As [`WATERMARK`], of the key that wraps data keys.
+pub(crate) const STORAGE: Labels = Labels {
+    plain: "COLOPHON STORAGE KEY",
+    encrypted: "ENCRYPTED COLOPHON STORAGE KEY",
+};
+
+/// The labels of a role's private file.
+pub(crate) fn labels(role: Role) -> Labels {
+    match role {
+        Role::Watermark => WATERMARK,
+        Role::Storage => STORAGE,
+        _ => PKCS8,
+    }
+}
 
 /// The PEM labels of one kind of secret.
 #[derive(Clone, Copy)]

@@ -2,67 +2,47 @@
 
 use std::fmt;
 
-use ed25519_dalek::{Signer as _, SigningKey};
+use crate::{Algorithm, KeyHandle, KeyId, KeysError, Purpose};
 
-use crate::KeysError;
-use crate::certificate;
-
-/// SHA-256 over a key's `SubjectPublicKeyInfo` DER (RFC 5280), shown as 64 hex digits.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
-pub struct KeyId([u8; 32]);
-
-impl KeyId {
-    /// The digest's bytes.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-}
-
-impl fmt::Display for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
-    }
-}
-
-impl fmt::Debug for KeyId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "KeyId({self})")
-    }
-}
-
-/// Signs C2PA claims with Ed25519. `Debug` shows the key id only.
+/// Signs C2PA claims. `Debug` shows the key id only.
 pub struct ClaimSigner {
-    key: SigningKey,
+    handle: Box<dyn KeyHandle>,
     chain_pem: String,
-    id: KeyId,
 }
 
 impl ClaimSigner {
-    pub(crate) fn new(key: SigningKey, chain_pem: String) -> Result<Self, KeysError> {
-        let id = KeyId(certificate::key_digest(&key.verifying_key())?);
-        Ok(Self { key, chain_pem, id })
+    pub(crate) fn new(handle: Box<dyn KeyHandle>, chain_pem: String) -> Self {
+        Self { handle, chain_pem }
     }
 
-    /// The certificates as PEM, leaf first, then the issuing authority; the root stays out.
+    /// The certificates as PEM, leaf first, then the authorities; the root stays out.
     pub fn chain_pem(&self) -> &str {
         &self.chain_pem
     }
 
     /// The signing key's id.
     pub fn key_id(&self) -> KeyId {
-        self.id
+        self.handle.key_id()
     }
 
-    /// The Ed25519 signature (RFC 8032) over `message`.
-    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.key.sign(message).to_bytes()
+    /// The signing key's algorithm.
+    pub fn algorithm(&self) -> Algorithm {
+        self.handle.algorithm()
+    }
+
+    /// The signature over `message`, as [`KeyHandle::sign`].
+    ///
+    /// # Errors
+    /// Whatever kept the key from signing: a token or server that does not answer.
+    pub fn sign(&self, message: &[u8]) -> Result<[u8; 64], KeysError> {
+        self.handle.sign(Purpose::C2paClaim, message)
     }
 }
 
 impl fmt::Debug for ClaimSigner {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ClaimSigner")
-            .field("key_id", &self.id)
+            .field("key_id", &self.key_id())
             .finish_non_exhaustive()
     }
 }

@@ -50,7 +50,7 @@ fn a_fresh_folder_is_complete_and_sound() {
     let (home, dir) = init(None);
     assert!(codes(&check(&dir, None, NOW)).is_empty());
     let findings = check(&dir, None, NOW);
-    assert_eq!(findings.len(), 5, "five unencrypted files: {findings:?}");
+    assert_eq!(findings.len(), 8, "eight unencrypted files: {findings:?}");
     assert!(
         findings
             .iter()
@@ -196,6 +196,12 @@ fn facts_are_public_and_need_no_passphrase() {
         store.claim_signer().unwrap().key_id().to_string(),
         leaf.key_id
     );
+    let policy = store.policy_signer().unwrap();
+    assert_eq!(policy.name(), format!("{}/policy", facts.ledger.name));
+    assert_ne!(
+        policy.public_key(),
+        store.ledger_signer().unwrap().public_key()
+    );
 }
 
 #[test]
@@ -268,13 +274,13 @@ fn check_tells_passphrase_matters_apart() {
     assert!(check(&dir, Some(passphrase("correct horse")), NOW).is_empty());
     assert_eq!(
         codes(&check(&dir, Some(passphrase("x")), NOW)),
-        ["wrong-passphrase"; 5]
+        ["wrong-passphrase"; 8]
     );
     let without = check(&dir, None, NOW);
     assert!(
         codes(&without).is_empty()
             && without.iter().all(|f| f.code() == "passphrase-needed")
-            && without.len() == 5
+            && without.len() == 8
     );
 }
 
@@ -290,6 +296,11 @@ fn every_lost_file_is_named() {
         "issuing-ca.cert.pem",
         "signer.cert.pem",
         "ledger.vkey",
+        "storage.key.pem",
+        "policy.key.pem",
+        "policy.vkey",
+        "receipt.key.pem",
+        "receipt.pub.pem",
     ] {
         let bytes = fs::read(dir.join(file)).unwrap();
         fs::remove_file(dir.join(file)).unwrap();
@@ -297,7 +308,7 @@ fn every_lost_file_is_named() {
         assert!(
             findings
                 .iter()
-                .any(|f| matches!(f, Finding::MissingFile(name) if *name == file)),
+                .any(|f| matches!(f, Finding::MissingFile(name) if name == file)),
             "{file}: {findings:?}"
         );
         fs::write(dir.join(file), bytes).unwrap();
@@ -333,6 +344,10 @@ fn a_changed_character_in_any_file_is_noticed() {
         "root-ca.cert.pem",
         "issuing-ca.cert.pem",
         "signer.cert.pem",
+        "storage.key.pem",
+        "policy.key.pem",
+        "receipt.key.pem",
+        "receipt.pub.pem",
     ] {
         let (_home, dir) = init(None);
         flip_in_body(&dir.join(file));
@@ -367,13 +382,18 @@ fn times_are_judged_by_the_clock_given() {
     );
     assert_eq!(codes(&check(&dir, None, NOW + 366 * DAY)), ["expired"]);
     let soon = check(&dir, None, NOW + 340 * DAY);
-    assert!(soon.iter().any(|f| matches!(
-        f,
-        Finding::ExpiresSoon {
-            file: "signer.cert.pem",
-            ..
-        }
-    )));
+    let found = |findings: &[Finding]| {
+        findings.iter().find_map(|finding| match finding {
+            Finding::ExpiresSoon { file, days, .. } => {
+                Some((file.clone(), *days, finding.severity()))
+            }
+            _ => None,
+        })
+    };
+    let signer = || "signer.cert.pem".to_owned();
+    assert_eq!(found(&soon), Some((signer(), 25, Severity::Notice)));
+    let urgent = check(&dir, None, NOW + 359 * DAY);
+    assert_eq!(found(&urgent), Some((signer(), 6, Severity::Problem)));
 }
 
 #[test]
@@ -422,7 +442,7 @@ fn a_short_watermark_key_is_named() {
     assert!(
         findings
             .iter()
-            .any(|f| matches!(f, Finding::WatermarkKeyLength(8))),
+            .any(|f| matches!(f, Finding::SymmetricKeyLength(_, 8))),
         "{findings:?}"
     );
 }
