@@ -1,43 +1,37 @@
 //! The database: index rows, manifests, private parts, and the signed checkpoint that is the commit point.
 
+mod schema;
+mod write;
+
 use std::fmt::Write as _;
 use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, Transaction, params};
+use rusqlite::types::Type;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, Row, params};
 
 use crate::error::LedgerError;
 use crate::files::Files;
 use crate::pagesum::{self, PAGE};
-use crate::record::{Prepared, PrivateRow};
+use crate::record::PrivateRow;
+use crate::shards::ShardName;
+use crate::store::Access;
+use crate::vault::SubjectTag;
+use schema::SCHEMA;
 
 /// "CLPH": marks the file as a ledger.
 const APPLICATION_ID: i64 = 0x434c_5048;
-const FORMAT: i64 = 1;
+/// 1 was the form without events, encryption and erasure; no version was released with it.
+const FORMAT: i64 = 2;
 /// Bytes in the write-ahead log before they are moved into the database file.
 const WAL_LIMIT: u64 = 64 << 20;
 
+/// Pages kept by the writer, in KiB as a negative number, as SQLite takes it (`docs/decisions/0020-ledger-speed.md`).
+const WRITER_CACHE: i64 = -65_536;
+
 /// How long to wait for another connection.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(10);
-
-/// The schema, one statement an item. fsck compares it with what the database says of itself.
-/// Triggers are a guard rail against accidents; evidence is the log.
-pub(crate) const SCHEMA: [&str; 13] = [
-    "CREATE TABLE checkpoint (id INTEGER PRIMARY KEY CHECK (id = 0), size INTEGER NOT NULL, note BLOB NOT NULL) STRICT",
-    "CREATE TABLE entry (idx INTEGER PRIMARY KEY, asset_sha256 BLOB NOT NULL, manifest_id TEXT NOT NULL, leaf BLOB NOT NULL) STRICT",
-    "CREATE TABLE private (idx INTEGER PRIMARY KEY, watermark_id INTEGER, watermark_salt BLOB, fingerprint BLOB, salt BLOB NOT NULL, body BLOB NOT NULL) STRICT",
-    "CREATE TABLE manifest (idx INTEGER PRIMARY KEY, bytes BLOB NOT NULL) STRICT",
-    "CREATE INDEX entry_asset ON entry (asset_sha256)",
-    "CREATE INDEX entry_manifest_id ON entry (manifest_id)",
-    "CREATE INDEX private_watermark_id ON private (watermark_id) WHERE watermark_id IS NOT NULL",
-    "CREATE TRIGGER entry_keep BEFORE DELETE ON entry BEGIN SELECT RAISE(ABORT, 'ledger entries are never removed'); END",
-    "CREATE TRIGGER entry_fixed BEFORE UPDATE ON entry BEGIN SELECT RAISE(ABORT, 'ledger entries never change'); END",
-    "CREATE TRIGGER private_fixed BEFORE UPDATE ON private BEGIN SELECT RAISE(ABORT, 'private parts never change'); END",
-    "CREATE TRIGGER private_keep BEFORE DELETE ON private BEGIN SELECT RAISE(ABORT, 'private parts are not removed by hand'); END",
-    "CREATE TRIGGER manifest_keep BEFORE DELETE ON manifest BEGIN SELECT RAISE(ABORT, 'manifests are never removed'); END",
-    "CREATE TRIGGER manifest_fixed BEFORE UPDATE ON manifest BEGIN SELECT RAISE(ABORT, 'manifests never change'); END",
-];
 
 /// The committed state.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -50,9 +44,28 @@ pub(crate) struct CommittedCheckpoint {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct EntryRow {
     pub index: u64,
-    pub asset_sha256: Vec<u8>,
-    pub manifest_id: String,
+    /// `None` for an event, as the manifest's id.
+    pub asset_sha256: Option<Vec<u8>>,
+    pub manifest_id: Option<String>,
     pub leaf: Vec<u8>,
+}
+
+/// What is noted of an erased part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ErasedRow {
+    pub at: i64,
+    pub reason: u64,
+    /// The shard with the redaction; `None` for this one.
+    pub shard: Option<ShardName>,
+    /// Index of the redaction there.
+    pub event: u64,
+}
+
+/// The parts of a record that can be erased, one by one, as the database numbers them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Part {
+    Private = 1,
+    Manifest = 2,
 }
 
 /// A look-up by one indexed column.
@@ -81,11 +94,21 @@ impl Db {
             db.run(|c| c.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)))?;
         db.run(|c| {
             c.pragma_update(None, "page_size", PAGE as i64)?;
-            c.pragma_update(None, "journal_mode", "WAL")?;
             c.pragma_update(None, "synchronous", "FULL")?;
+            // A group touches a page of each index for every record; one that does not fit would be written twice.
+            c.pragma_update(None, "cache_size", WRITER_CACHE)?;
+            // What is erased is overwritten, and nothing of it goes into temporary files.
+            c.pragma_update(None, "secure_delete", true)?;
+            c.pragma_update(None, "temp_store", "MEMORY")?;
             // Moving pages is `compact`'s business alone, for the sake of their sums.
             c.pragma_update(None, "wal_autocheckpoint", 0)
         })?;
+        db.run(|c| c.pragma_update(None, "journal_mode", "WAL"))?;
+        // When the switch's transaction fails, SQLite has already said that all is well, and says so when asked.
+        if !has_write_ahead_log(files)? {
+            let what = "it could not be set up (no write-ahead log): open the ledger again";
+            return Err(LedgerError::Database(what.to_owned()));
+        }
         if tables == 0 {
             db.create()?;
         }
@@ -100,10 +123,8 @@ impl Db {
 
     /// Whether the write-ahead log has grown enough to be moved into the database file.
     pub fn wants_compaction(&self) -> bool {
-        self.files
-            .write_ahead_log()
-            .metadata()
-            .is_ok_and(|metadata| metadata.len() > WAL_LIMIT)
+        let length = self.files.length(&self.files.write_ahead_log());
+        length.is_some_and(|length| length > WAL_LIMIT)
     }
 
     /// Moves the write-ahead log into the database file and renews the sums of the pages moved. Only under the
@@ -135,6 +156,21 @@ impl Db {
         Ok(())
     }
 
+    /// Moves the write-ahead log into the database file and empties it, waiting for readers, so that nothing erased
+    /// stays in the files. `false` when a reader was in the way for too long. Only under the ledger's lock.
+    pub fn scrub(&self) -> Result<bool, LedgerError> {
+        let pages = pagesum::wal_pages(&self.files)?;
+        let whole = |mode: &str| {
+            let checkpoint = format!("PRAGMA wal_checkpoint({mode})");
+            self.run(|c| c.query_row(&checkpoint, [], |row| Ok(row.get::<_, i64>(0)? == 0)))
+        };
+        if !whole("FULL")? {
+            return Ok(false);
+        }
+        pagesum::update(&self.files, Some(&pages))?;
+        whole("TRUNCATE")
+    }
+
     /// Lets the last connection remove the emptied write-ahead log.
     pub fn close(self) -> Result<(), LedgerError> {
         self.compact()?;
@@ -150,18 +186,17 @@ impl Db {
     /// Opens for reading. In a folder that cannot be written to, a cleanly closed database is read as it is.
     pub fn open_reader(files: &Files) -> Result<Self, LedgerError> {
         let path = files.database();
-        if !path.is_file() {
+        if !files.exists(&path) {
             return Err(LedgerError::NotFound(files.dir().to_owned()));
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let opened = Self::open(files, &path, flags).and_then(|db| db.check_format().map(|()| db));
         match opened {
             // The write-ahead log of SQLite needs a writable folder, except when the log is gone.
-            Err(LedgerError::Database(_)) if !is_writable(files.dir()) => {
+            Err(LedgerError::Database(_)) if !files.is_writable() => {
                 if files
-                    .write_ahead_log()
-                    .metadata()
-                    .is_ok_and(|metadata| metadata.len() > 0)
+                    .length(&files.write_ahead_log())
+                    .is_some_and(|length| length > 0)
                 {
                     return Err(LedgerError::NeedsRecovery(files.dir().to_owned()));
                 }
@@ -178,8 +213,12 @@ impl Db {
     }
 
     fn open(files: &Files, path: &Path, flags: OpenFlags) -> Result<Self, LedgerError> {
-        let connection = Connection::open_with_flags(path, flags)
-            .map_err(|error| LedgerError::database(&files.database(), &error))?;
+        let opened = match files.sqlite_name() {
+            Some(name) => Connection::open_with_flags_and_vfs(path, flags, name),
+            None => Connection::open_with_flags(path, flags),
+        };
+        let connection =
+            opened.map_err(|error| LedgerError::database(&files.database(), &error))?;
         let db = Self {
             connection,
             files: files.clone(),
@@ -253,33 +292,6 @@ impl Db {
         })
     }
 
-    /// The commit point: inserts the rows of a batch and replaces the checkpoint, if it is still `old`.
-    pub fn commit(
-        &self,
-        batch: &[Prepared],
-        old: &CommittedCheckpoint,
-        new: &CommittedCheckpoint,
-    ) -> Result<(), LedgerError> {
-        let replaced = self.run(|c| {
-            let transaction = Transaction::new_unchecked(c, rusqlite::TransactionBehavior::Immediate)?;
-            insert_rows(&transaction, batch, old.size)?;
-            let replaced = transaction
-                .prepare_cached("UPDATE checkpoint SET size = ?1, note = ?2 WHERE id = 0 AND size = ?3 AND note = ?4")?
-                .execute(params![signed(new.size), new.note, signed(old.size), old.note])?;
-            if replaced == 1 {
-                transaction.commit()?;
-            }
-            Ok(replaced)
-        })?;
-        if replaced == 1 {
-            Ok(())
-        } else {
-            Err(LedgerError::Damaged(
-                "the committed checkpoint changed while the ledger was locked".to_owned(),
-            ))
-        }
-    }
-
     pub fn entry(&self, index: u64) -> Result<Option<EntryRow>, LedgerError> {
         self.run(|c| {
             c.prepare_cached(
@@ -333,16 +345,74 @@ impl Db {
 
     pub fn private(&self, index: u64) -> Result<Option<PrivateRow>, LedgerError> {
         self.run(|c| {
-            c.prepare_cached("SELECT watermark_id, watermark_salt, fingerprint, salt, body FROM private WHERE idx = ?1")?
-                .query_row([signed(index)], |row| {
-                    Ok(PrivateRow {
-                        watermark_id: row.get::<_, Option<i64>>(0)?.map(|id| id as u64),
-                        watermark_salt: row.get(1)?,
-                        fingerprint: row.get(2)?,
-                        salt: row.get(3)?,
-                        body: row.get(4)?,
-                    })
+            c.prepare_cached(
+                "SELECT watermark_id, watermark_salt, fingerprint, tag, subject.key, private.key, body \
+                 FROM private LEFT JOIN subject ON subject.id = private.subject WHERE idx = ?1",
+            )?
+            .query_row([signed(index)], |row| {
+                let tag: Option<[u8; 32]> = row.get(3)?;
+                Ok(PrivateRow {
+                    watermark_id: row.get::<_, Option<i64>>(0)?.map(|id| id as u64),
+                    watermark_salt: row.get(1)?,
+                    fingerprint: row.get(2)?,
+                    subject: tag.map(SubjectTag).zip(row.get(4)?),
+                    key: row.get(5)?,
+                    body: row.get(6)?,
                 })
+            })
+            .optional()
+        })
+    }
+
+    /// What is noted of the erasure of a part, `None` when it was not erased.
+    pub fn erased(&self, index: u64, part: Part) -> Result<Option<ErasedRow>, LedgerError> {
+        self.run(|c| {
+            c.prepare_cached(
+                "SELECT at, reason, shard, event FROM erased WHERE idx = ?1 AND part = ?2",
+            )?
+            .query_row(params![signed(index), part as i64], |row| {
+                let shard: Option<String> = row.get(2)?;
+                let shard = shard.map(|name| name.parse()).transpose();
+                Ok(ErasedRow {
+                    at: row.get(0)?,
+                    reason: unsigned(row, 1)?,
+                    shard: shard.map_err(|error| {
+                        rusqlite::Error::FromSqlConversionFailure(2, Type::Text, Box::new(error))
+                    })?,
+                    event: unsigned(row, 3)?,
+                })
+            })
+            .optional()
+        })
+    }
+
+    /// Records of a subject that have a private part, in order.
+    pub fn subject_records(&self, tag: SubjectTag) -> Result<Vec<u64>, LedgerError> {
+        self.run(|c| {
+            c.prepare_cached(
+                "SELECT idx FROM private JOIN subject ON subject.id = private.subject WHERE tag = ?1 ORDER BY idx",
+            )?
+            .query_map([tag.0], |row| unsigned(row, 0))?
+            .collect()
+        })
+    }
+
+    /// Events from an index on, in order.
+    pub fn events(&self, start: u64, limit: usize) -> Result<Vec<EntryRow>, LedgerError> {
+        self.run(|c| {
+            c.prepare_cached(
+                "SELECT idx, asset_sha256, manifest_id, leaf FROM entry \
+                 WHERE manifest_id IS NULL AND idx >= ?1 ORDER BY idx LIMIT ?2",
+            )?
+            .query_map(params![signed(start), signed(limit as u64)], entry_row)?
+            .collect()
+        })
+    }
+
+    /// The vault's wrapped index key, `None` before the first opening with a storage key.
+    pub fn vault_key(&self) -> Result<Option<Vec<u8>>, LedgerError> {
+        self.run(|c| {
+            c.query_row("SELECT key FROM vault WHERE id = 0", [], |row| row.get(0))
                 .optional()
         })
     }
@@ -353,6 +423,12 @@ impl Db {
                 .query_row([signed(index)], |row| row.get(0))
                 .optional()
         })
+    }
+
+    /// Copies one consistent state into a new file, which must not exist, while writers go on.
+    pub fn copy_into(&self, target: &Path) -> Result<(), LedgerError> {
+        let target = target.to_string_lossy();
+        self.run(|c| c.execute("VACUUM INTO ?1", [target.as_ref()]).map(drop))
     }
 
     /// What `SQLite` itself finds wrong, and where the schema is not the one that was made.
@@ -392,50 +468,18 @@ impl Db {
         })
     }
 
-    /// Fingerprints of the entries from `start` on.
-    pub fn fingerprints(&self, start: u64) -> Result<Vec<(u64, [u8; 32])>, LedgerError> {
+    /// Entry and fingerprint of at most `limit` entries from `start` on, in order.
+    pub fn fingerprints(
+        &self,
+        start: u64,
+        limit: usize,
+    ) -> Result<Vec<(u64, [u8; 32])>, LedgerError> {
         self.run(|c| {
-            c.prepare_cached("SELECT idx, fingerprint FROM private WHERE idx >= ?1 AND fingerprint IS NOT NULL ORDER BY idx")?
-                .query_map([signed(start)], |row| Ok((unsigned(row, 0)?, row.get(1)?)))?
+            c.prepare_cached("SELECT idx, fingerprint FROM private WHERE idx >= ?1 AND fingerprint IS NOT NULL ORDER BY idx LIMIT ?2")?
+                .query_map(params![signed(start), signed(limit as u64)], |row| Ok((unsigned(row, 0)?, row.get(1)?)))?
                 .collect()
         })
     }
-}
-
-fn insert_rows(
-    transaction: &Transaction<'_>,
-    batch: &[Prepared],
-    first: u64,
-) -> rusqlite::Result<()> {
-    let mut entry = transaction.prepare_cached(
-        "INSERT INTO entry (idx, asset_sha256, manifest_id, leaf) VALUES (?1, ?2, ?3, ?4)",
-    )?;
-    let mut manifest =
-        transaction.prepare_cached("INSERT INTO manifest (idx, bytes) VALUES (?1, ?2)")?;
-    let mut private = transaction.prepare_cached(
-        "INSERT INTO private (idx, watermark_id, watermark_salt, fingerprint, salt, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-    )?;
-    for (index, record) in (first..).zip(batch) {
-        let index = signed(index);
-        entry.execute(params![
-            index,
-            record.asset_sha256,
-            record.manifest_id,
-            record.leaf
-        ])?;
-        manifest.execute(params![index, record.manifest])?;
-        let row = &record.private;
-        let watermark_id = row.watermark_id.map(signed);
-        private.execute(params![
-            index,
-            watermark_id,
-            row.watermark_salt,
-            row.fingerprint,
-            row.salt,
-            row.body
-        ])?;
-    }
-    Ok(())
 }
 
 fn entry_row(row: &Row<'_>) -> rusqlite::Result<EntryRow> {
@@ -456,14 +500,14 @@ fn unsigned(row: &Row<'_>, column: usize) -> rusqlite::Result<u64> {
     row.get::<_, i64>(column).map(|value| value as u64)
 }
 
-pub(crate) fn is_writable(dir: &Path) -> bool {
-    let probe = dir.join(".writable");
-    let writable = std::fs::File::create(&probe).is_ok();
-    if writable {
-        // Leaving the empty probe behind would be harmless.
-        let _ = std::fs::remove_file(probe);
-    }
-    writable
+/// Whether the database file says that it is written through a write-ahead log (`SQLite` file format, section 1.3.3).
+fn has_write_ahead_log(files: &Files) -> Result<bool, LedgerError> {
+    let path = files.database();
+    let mut versions = [0; 2];
+    let file = files.open(&path, Access::Read)?;
+    file.read_at(18, &mut versions)
+        .map_err(|error| LedgerError::io("cannot read", &path, &error))?;
+    Ok(versions == [2, 2])
 }
 
 /// `file:` URI with every byte that could mean something escaped.

@@ -7,7 +7,12 @@ use std::time::Duration;
 use colophon_tlog::{CheckpointError, TlogProofError};
 use rusqlite::ErrorCode;
 
+use crate::backup::BackupError;
+use crate::decisions::DecisionError;
+use crate::query::CursorError;
 use crate::record::RecordError;
+use crate::shards::{RecordAddress, RecordId, ShardName};
+use crate::witnesses::WitnessFailure;
 
 /// A ledger operation that failed. Cloneable, because one failed commit answers a whole group of callers.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -16,6 +21,15 @@ pub enum LedgerError {
     /// The record breaks a limit or contradicts itself; nothing was written.
     #[error("the record cannot be entered: {0}")]
     InvalidRecord(#[from] RecordError),
+    /// The decision breaks a limit; nothing was written.
+    #[error("the decision cannot be entered: {0}")]
+    InvalidDecision(#[from] DecisionError),
+    /// Not a cursor of this question.
+    #[error(transparent)]
+    Cursor(#[from] CursorError),
+    /// A question about verdicts, and no log of them.
+    #[error("no decision was logged in this ledger yet: `colophon verify --log` does")]
+    NoDecisions,
     /// The operating system refused.
     #[error("{doing} {path}: {message}", path = .path.display())]
     Io {
@@ -68,20 +82,83 @@ pub enum LedgerError {
     },
     /// Not a ledger, or one of a later version.
     #[error(
-        "the database is not a ledger this version understands (format {0}): use the version that made it"
+        "the database is not a ledger this version understands (format {0}): use the version that made it, or begin a new ledger in another folder"
     )]
     Version(i64),
+    /// No record was entered yet.
+    #[error("the ledger is empty")]
+    Empty,
     /// There is no such entry.
     #[error("the ledger has no entry {0}")]
-    NoEntry(u64),
+    NoEntry(RecordAddress),
+    /// The entry is an event, which has no manifest, no mark and nothing to erase.
+    #[error("entry {0} is an event, not the record of a picture")]
+    NoRecord(RecordId),
+    /// The bytes were erased.
+    #[error("the manifest of entry {0} was erased; `colophon ledger show` tells when and why")]
+    Erased(RecordId),
+    /// Nobody of this name is known.
+    #[error("no record that still has its private part names this requester")]
+    NoSubject,
+    /// Redactions go with an erasure, the events of shards with their opening and end.
+    #[error(
+        "an event of this kind is entered by erasing, or by opening or sealing a shard, not by itself"
+    )]
+    NotByHand,
+    /// The private parts are encrypted with another key.
+    #[error(
+        "the storage key is not the one that this ledger was encrypted with: give the key folder that belongs to it"
+    )]
+    WrongStorageKey,
+    /// Private parts cannot be written without it.
+    #[error(
+        "the storage key, which encrypts private parts, is needed for this: open the ledger with it"
+    )]
+    NoStorageKey,
     /// The entry's inclusion could not be proven.
-    #[error("entry {index} cannot be proven: {reason}")]
+    #[error("entry {id} cannot be proven: {reason}")]
     Unproven {
         /// The entry.
-        index: u64,
+        id: RecordId,
         /// Why.
         reason: Unproven,
     },
+    /// The shard is sealed: records go into its successor.
+    #[error("the shard is sealed; open the ledger again")]
+    Sealed,
+    /// The records are durable, but too few witnesses cosigned for their publication.
+    #[error(
+        "the record is stored, but not published: {missing}; the next record or `colophon ledger publish` tries \
+         again",
+        missing = failures(.0)
+    )]
+    NoQuorum(Vec<WitnessFailure>),
+    /// A record's time lies so far after the last one's that the clock is more likely wrong.
+    #[error(
+        "the record's time is {} days after the last one's, which would seal the shard {shard} early: set the clock \
+         right, or run `colophon ledger seal` if it is right",
+        .ahead / 86_400
+    )]
+    ClockAhead {
+        /// The shard that would be sealed.
+        shard: ShardName,
+        /// Seconds between the last record and this one.
+        ahead: i64,
+    },
+    /// The newest shard is open under another key.
+    #[error(
+        "the shard {0} is open under another key: seal it with that key before this one is used"
+    )]
+    OtherKey(ShardName),
+    /// The folder holds a ledger of before shards.
+    #[error(
+        "{path} holds a ledger of an earlier version, without shards: use the version that made it, or another home",
+        path = .0.display()
+    )]
+    NoShards(PathBuf),
+    /// A copy that was not made, or not taken for a ledger.
+    #[error(transparent)]
+    Backup(#[from] BackupError),
     /// A proof file that cannot be believed.
     #[error(transparent)]
     Proof(#[from] TlogProofError),
@@ -148,6 +225,16 @@ impl LedgerError {
             }
             _ => Self::Database(error.to_string()),
         }
+    }
+}
+
+/// Who did not cosign, and why.
+fn failures(failures: &[WitnessFailure]) -> String {
+    let each: Vec<String> = failures.iter().map(ToString::to_string).collect();
+    if each.is_empty() {
+        "too few witnesses cosigned".to_owned()
+    } else {
+        format!("too few witnesses cosigned ({})", each.join("; "))
     }
 }
 

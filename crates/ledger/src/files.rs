@@ -1,14 +1,16 @@
 //! The ledger's folder: names, durable writes, the lock.
 
-use std::fs::{self, File, TryLockError};
-use std::io::{self, Read as _, Write as _};
+use std::fmt::Debug;
+use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
 use colophon_tlog::{Tile, TileLevel};
 
 use crate::error::LedgerError;
+use crate::store::{Access, Disk, Item, Store, StoredFile};
 
 /// How often a waiting process tries the lock.
 const LOCK_POLL: Duration = Duration::from_millis(2);
@@ -22,6 +24,7 @@ const MAX_BUNDLE: u64 = 256 * 65_537 + 1;
 /// Paths and file operations within one ledger folder.
 #[derive(Clone, Debug)]
 pub(crate) struct Files {
+    store: Arc<dyn Store>,
     dir: PathBuf,
 }
 
@@ -29,9 +32,24 @@ impl Files {
     pub const CHECKPOINT: &str = "checkpoint";
     pub const DATABASE: &str = "ledger.sqlite";
 
+    /// A folder of the machine's file system.
     pub fn new(dir: &Path) -> Self {
+        Self::on(Arc::new(Disk), dir)
+    }
+
+    /// A folder of any file system.
+    pub fn on(store: Arc<dyn Store>, dir: &Path) -> Self {
         Self {
+            store,
             dir: dir.to_owned(),
+        }
+    }
+
+    /// A folder in this one.
+    pub fn below(&self, folder: &str) -> Self {
+        Self {
+            store: Arc::clone(&self.store),
+            dir: self.dir.join(folder),
         }
     }
 
@@ -59,15 +77,96 @@ impl Files {
         self.path("staged")
     }
 
-    /// Makes the folder for a ledger that is to be written.
+    /// The name under which `SQLite` knows the file system, if it is not its own.
+    pub fn sqlite_name(&self) -> Option<&str> {
+        self.store.sqlite_name()
+    }
+
+    /// Makes the folder for a ledger that is to be written, durably.
     pub fn create(&self) -> Result<(), LedgerError> {
-        fs::create_dir_all(&self.dir)
-            .map_err(|error| LedgerError::io("cannot create", &self.dir, &error))
+        self.create_folder(&self.dir, true)
+    }
+
+    /// Makes a folder and those above it; `durable` says whether their names are to survive a power failure now.
+    fn create_folder(&self, folder: &Path, durable: bool) -> Result<(), LedgerError> {
+        // The parent of a relative path of one name is the current folder, written as an empty path.
+        if folder.as_os_str().is_empty() || self.store.exists(folder) {
+            return Ok(());
+        }
+        let parent = folder.parent().filter(|p| !p.as_os_str().is_empty());
+        if let Some(parent) = parent {
+            self.create_folder(parent, durable)?;
+        }
+        match self.store.create_folder(folder) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
+                return Err(LedgerError::io("cannot create", folder, &error));
+            }
+            _ => {}
+        }
+        if durable {
+            let parent = parent.unwrap_or(Path::new("."));
+            self.store
+                .sync(parent)
+                .map_err(|error| LedgerError::io("cannot sync", parent, &error))?;
+        }
+        Ok(())
+    }
+
+    pub fn exists(&self, path: &Path) -> bool {
+        self.store.exists(path)
+    }
+
+    /// Bytes of a file, `None` when there is none.
+    pub fn length(&self, path: &Path) -> Option<u64> {
+        let file = self.store.open(path, Access::Read);
+        file.and_then(|file| file.len()).ok()
+    }
+
+    pub fn open(&self, path: &Path, access: Access) -> Result<Box<dyn StoredFile>, LedgerError> {
+        self.store
+            .open(path, access)
+            .map_err(|error| LedgerError::io("cannot open", path, &error))
+    }
+
+    /// What lies in a folder of the ledger; nothing in one that is not there.
+    pub fn list(&self, relative: &str) -> Result<Vec<Item>, LedgerError> {
+        let path = self.path(relative);
+        match self.store.list(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+            listed => listed.map_err(|error| LedgerError::io("cannot read", &path, &error)),
+        }
+    }
+
+    /// Whether files can be made in the folder.
+    pub fn is_writable(&self) -> bool {
+        let probe = self.path(".writable");
+        let writable = self.store.open(&probe, Access::Write).is_ok();
+        if writable {
+            // Leaving the empty probe behind would be harmless.
+            let _ = self.store.remove(&probe);
+        }
+        writable
+    }
+
+    /// Reads at most `limit` bytes of a file, `None` when it does not exist.
+    pub fn read_bounded(&self, path: &Path, limit: u64) -> Result<Option<Vec<u8>>, LedgerError> {
+        let read = || -> io::Result<Vec<u8>> {
+            let file = self.store.open(path, Access::Read)?;
+            let mut bytes = vec![0; file.len()?.min(limit) as usize];
+            let count = file.read_at(0, &mut bytes)?;
+            bytes.truncate(count);
+            Ok(bytes)
+        };
+        match read() {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(LedgerError::io("cannot read", path, &error)),
+        }
     }
 
     /// The published checkpoint, `None` when there is no such file.
     pub fn read_checkpoint(&self) -> Result<Option<Vec<u8>>, LedgerError> {
-        read_bounded(&self.path(Self::CHECKPOINT), MAX_CHECKPOINT)
+        self.read_bounded(&self.path(Self::CHECKPOINT), MAX_CHECKPOINT)
     }
 
     /// The bytes of one file, `None` when there is no such file; a file too long for the tile comes back cut off
@@ -77,7 +176,7 @@ impl Files {
             TileLevel::Entries => MAX_BUNDLE,
             TileLevel::Hashes(_) => u64::from(tile.width()) * 32 + 1,
         };
-        read_bounded(&self.path(&tile.path()), limit)
+        self.read_bounded(&self.path(&tile.path()), limit)
     }
 
     /// The bytes of a tile; a partial hash tile that is gone is cut from the full one, as `tlog-tiles` provides.
@@ -104,14 +203,31 @@ impl Files {
         let target = self.path(relative);
         let temporary = self.path("tmp");
         if let Some(parent) = target.parent() {
-            fs::create_dir_all(parent)
-                .map_err(|error| LedgerError::io("cannot create", parent, &error))?;
+            self.create_folder(parent, false)?;
         }
         let write = || {
-            let mut file = File::create(&temporary)?;
-            file.write_all(bytes)?;
+            let file = self.store.open(&temporary, Access::Write)?;
+            file.set_len(0)?;
+            file.write_at(0, bytes)?;
             drop(file);
-            fs::rename(&temporary, &target)
+            self.store.rename(&temporary, &target)
+        };
+        write().map_err(|error| LedgerError::io("cannot write", &target, &error))
+    }
+
+    /// Puts a file that nothing could restore in place: after a power failure it has the old or the new content.
+    /// Durable on return.
+    pub fn put_durably(&self, relative: &str, bytes: &[u8]) -> Result<(), LedgerError> {
+        let target = self.path(relative);
+        let temporary = self.path(&format!("{relative}.tmp"));
+        let write = || {
+            let file = self.store.open(&temporary, Access::Write)?;
+            file.set_len(0)?;
+            file.write_at(0, bytes)?;
+            // Before it gets its name: a name can survive without the content.
+            file.sync()?;
+            self.store.rename(&temporary, &target)?;
+            self.store.sync(target.parent().unwrap_or(&self.dir))
         };
         write().map_err(|error| LedgerError::io("cannot write", &target, &error))
     }
@@ -121,8 +237,9 @@ impl Files {
     pub fn sync_all(&self, relative: &[&str]) -> Result<(), LedgerError> {
         let sync = |relative: &&str| {
             let path = self.path(relative);
-            let synced = File::open(&path).and_then(|file| file.sync_all());
-            synced.map_err(|error| LedgerError::io("cannot sync", &path, &error))
+            self.store
+                .sync(&path)
+                .map_err(|error| LedgerError::io("cannot sync", &path, &error))
         };
         thread::scope(|scope| {
             let share = relative.len().div_ceil(SYNC_THREADS).max(1);
@@ -144,7 +261,7 @@ impl Files {
     /// Removes the folder of a tile's partial versions, which its full version replaces.
     pub fn remove_partials(&self, full: Tile) -> Result<(), LedgerError> {
         let folder = self.path(&format!("{}.p", full.path()));
-        match fs::remove_dir_all(&folder) {
+        match self.store.remove(&folder) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 Err(LedgerError::io("cannot remove", &folder, &error))
             }
@@ -155,26 +272,19 @@ impl Files {
     /// Takes the ledger's lock, waiting at most `timeout`.
     pub fn lock(&self, timeout: Duration) -> Result<Lock, LedgerError> {
         let path = self.path("lock");
-        // A read-only folder is locked through the existing file, so that fsck works there too.
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path);
-        let file = file
-            .or_else(|_| File::open(&path))
-            .map_err(|error| LedgerError::io("cannot open", &path, &error))?;
+        // Where it cannot be made, it may still be there.
+        if let Err(error) = self.store.open(&path, Access::Write)
+            && !self.store.exists(&path)
+        {
+            return Err(LedgerError::io("cannot open", &path, &error));
+        }
         let start = Instant::now();
         loop {
-            match file.try_lock() {
-                Ok(()) => return Ok(Lock { _file: file }),
-                Err(TryLockError::WouldBlock) if start.elapsed() < timeout => {
-                    thread::sleep(LOCK_POLL);
-                }
-                Err(TryLockError::WouldBlock) => return Err(LedgerError::Busy(timeout)),
-                Err(TryLockError::Error(error)) => {
-                    return Err(LedgerError::io("cannot lock", &path, &error));
-                }
+            match self.store.try_lock(&path) {
+                Ok(Some(held)) => return Ok(Lock { _held: held }),
+                Ok(None) if start.elapsed() < timeout => thread::sleep(LOCK_POLL),
+                Ok(None) => return Err(LedgerError::Busy(timeout)),
+                Err(error) => return Err(LedgerError::io("cannot lock", &path, &error)),
             }
         }
     }
@@ -183,16 +293,5 @@ impl Files {
 /// The exclusive right to write; given back when dropped or when the process ends.
 #[derive(Debug)]
 pub(crate) struct Lock {
-    _file: File,
-}
-
-/// Reads at most `limit` bytes of a file, `None` when it does not exist.
-pub(crate) fn read_bounded(path: &Path, limit: u64) -> Result<Option<Vec<u8>>, LedgerError> {
-    let mut bytes = Vec::new();
-    let read = File::open(path).and_then(|file| file.take(limit).read_to_end(&mut bytes));
-    match read {
-        Ok(_) => Ok(Some(bytes)),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(LedgerError::io("cannot read", path, &error)),
-    }
+    _held: Box<dyn Debug + Send>,
 }

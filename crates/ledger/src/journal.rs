@@ -3,15 +3,14 @@
 //! A sequence of bundles, each `magic, old size, new size, payload length, SHA-256 of all this and the payload,
 //! payload`; the payload is a sequence of `path length (u16), path, content length (u32), content`. Big-endian.
 
-use std::fs::File;
-use std::io::{Seek as _, Write as _};
 use std::path::PathBuf;
 
 use colophon_tlog::Tile;
 use sha2::{Digest, Sha256};
 
 use crate::error::LedgerError;
-use crate::files::{Files, read_bounded};
+use crate::files::Files;
+use crate::store::{Access, StoredFile};
 
 const MAGIC: &[u8; 8] = b"CLPHSTG1";
 const HEADER: usize = 8 + 8 + 8 + 8;
@@ -89,38 +88,31 @@ impl Bundle {
 /// The journal file, open for writing. Touched only under the ledger's lock.
 #[derive(Debug)]
 pub(crate) struct Journal {
-    file: File,
+    file: Box<dyn StoredFile>,
     path: PathBuf,
 }
 
 impl Journal {
     pub fn open(files: &Files) -> Result<Self, LedgerError> {
         let path = files.journal();
-        let file = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path);
-        let file = file.map_err(|error| LedgerError::io("cannot open", &path, &error))?;
+        let file = files.open(&path, Access::Write)?;
         Ok(Self { file, path })
     }
 
     /// Bytes in it; zero when nothing waits.
     pub fn len(&self) -> Result<u64, LedgerError> {
         self.file
-            .metadata()
-            .map(|metadata| metadata.len())
+            .len()
             .map_err(|error| self.error("cannot read", &error))
     }
 
     /// Appends a bundle and makes it durable.
     pub fn append(&mut self, bundle: &Bundle) -> Result<(), LedgerError> {
-        let write = |mut file: &File| {
-            file.seek(std::io::SeekFrom::End(0))?;
-            file.write_all(&bundle.encode())?;
-            file.sync_data()
+        let write = || {
+            self.file.write_at(self.file.len()?, &bundle.encode())?;
+            self.file.sync()
         };
-        write(&self.file).map_err(|error| self.error("cannot write", &error))
+        write().map_err(|error| self.error("cannot write", &error))
     }
 
     /// Empties it. Needs no sync: replaying a bundle again changes nothing.
@@ -130,13 +122,22 @@ impl Journal {
             .map_err(|error| self.error("cannot empty", &error))
     }
 
+    /// Makes the emptying durable, where nobody may come to replay what is left.
+    pub fn sync(&self) -> Result<(), LedgerError> {
+        self.file
+            .sync()
+            .map_err(|error| self.error("cannot sync", &error))
+    }
+
     fn error(&self, doing: &'static str, error: &std::io::Error) -> LedgerError {
         LedgerError::io(doing, &self.path, error)
     }
 
     /// All whole bundles of a journal file; what follows the first torn one was never committed.
     pub fn read(files: &Files) -> Result<Vec<Bundle>, LedgerError> {
-        let bytes = read_bounded(&files.journal(), MAX_JOURNAL)?.unwrap_or_default();
+        let bytes = files
+            .read_bounded(&files.journal(), MAX_JOURNAL)?
+            .unwrap_or_default();
         let (mut bundles, mut rest) = (Vec::new(), &bytes[..]);
         while let Some((bundle, after)) = Bundle::decode(rest) {
             bundles.push(bundle);

@@ -1,26 +1,47 @@
-//! The ledger as callers see it.
+//! The ledger as callers see it: all shards of one folder.
+
+mod erasing;
+mod look_up;
+mod writing;
 
 use std::fmt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
-use colophon_tlog::{Checkpoint, NoteSigner, TlogProof, VerifierKey};
+use colophon_tlog::{Checkpoint, NoteSigner, ShardState, TlogProof, VerifierKey};
 
-use crate::db::Key;
 use crate::error::LedgerError;
 use crate::files::Files;
-use crate::reader::{Entry, Reader, Stats};
-use crate::record::{NewRecord, Prepared};
-use crate::sequencer::Sequencer;
-use crate::writer::{Receipt, Writer};
+use crate::reader::Stats;
+use crate::shard::Shard;
+use crate::shards::{Folder, Opened, Part, ShardName, SharedSigner, list};
+use crate::vault::StorageKey;
+use crate::witnesses::Witnessing;
 
 /// How a ledger is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct LedgerOptions {
     /// How long to wait for another process that is writing. Default 10 s.
     pub lock_timeout: Duration,
     /// Most records in one commit, 1 or more. Default 1,024.
     pub max_group: usize,
+    /// Whose cosignatures a checkpoint needs before it is published. Default: nobody's.
+    pub witnessing: Option<Witnessing>,
+    /// Keys that signed the list of shards before the present one. Default: none.
+    pub former_keys: Vec<VerifierKey>,
+    /// Encrypts private parts. Without it events can be entered, records of pictures cannot. Default: none.
+    pub storage_key: Option<StorageKey>,
+}
+
+/// How a ledger is read.
+#[derive(Clone, Debug, Default)]
+pub struct ReadOptions {
+    /// Keys that signed the list of shards before the present one: one may have, between sealing the last shard of a
+    /// key and the first record under the next one.
+    pub former_keys: Vec<VerifierKey>,
+    /// Opens private parts, which are [`Private::Locked`](crate::Private::Locked) without it.
+    pub storage_key: Option<StorageKey>,
 }
 
 impl Default for LedgerOptions {
@@ -28,22 +49,47 @@ impl Default for LedgerOptions {
         Self {
             lock_timeout: Duration::from_secs(10),
             max_group: 1_024,
+            witnessing: None,
+            former_keys: Vec::new(),
+            storage_key: None,
         }
     }
 }
 
-/// An open ledger; usable from many threads at once.
+/// An open ledger; usable from many threads at once, and by several processes.
 ///
-/// The database's lock is held only while a group is committed, so several processes can write to one ledger.
+/// Records go into the newest shard. Look-ups go over all shards, the newest first, and each answer carries its
+/// shard. A shard that cannot be read does not keep the others from answering: its error is returned only when
+/// nothing was found elsewhere.
 pub struct Ledger {
-    reader: Reader,
-    writer: Option<Writer>,
-    max_group: usize,
+    folder: Folder,
+    storage: Option<StorageKey>,
+    writing: Option<Writing>,
+}
+
+/// What writing needs.
+struct Writing {
+    signer: SharedSigner,
+    options: LedgerOptions,
+}
+
+/// One shard of a ledger.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardInfo {
+    /// Its name.
+    pub name: ShardName,
+    /// Key of its checkpoints.
+    pub key: VerifierKey,
+    /// What the signed list says of it.
+    pub state: ShardState,
+    /// Its published checkpoint, or why there is none.
+    pub checkpoint: Result<Checkpoint, LedgerError>,
 }
 
 impl Ledger {
     /// Opens the ledger in `dir` for reading and writing, creating it when there is none, and finishes what a crash
-    /// interrupted. `origin` names the log and must be the name of the signer's key.
+    /// interrupted. `origin` names the log and must be the name of the signer's key; each shard's origin is that name,
+    /// a slash and the shard's.
     ///
     /// # Errors
     /// [`LedgerError`]; a ledger whose parts contradict each other is refused as [`LedgerError::Damaged`].
@@ -52,7 +98,7 @@ impl Ledger {
         origin: &str,
         signer: Box<dyn NoteSigner + Send>,
     ) -> Result<Self, LedgerError> {
-        Self::open_with(dir, origin, signer, &LedgerOptions::default())
+        Self::open_with(dir, origin, signer, LedgerOptions::default())
     }
 
     /// [`Ledger::open`] with options.
@@ -63,7 +109,17 @@ impl Ledger {
         dir: &Path,
         origin: &str,
         signer: Box<dyn NoteSigner + Send>,
-        options: &LedgerOptions,
+        options: LedgerOptions,
+    ) -> Result<Self, LedgerError> {
+        Self::open_files(Files::new(dir), origin, signer, options)
+    }
+
+    /// [`Ledger::open_with`] on any file system.
+    pub(crate) fn open_files(
+        files: Files,
+        origin: &str,
+        signer: Box<dyn NoteSigner + Send>,
+        options: LedgerOptions,
     ) -> Result<Self, LedgerError> {
         if signer.name() != origin {
             return Err(LedgerError::Origin {
@@ -71,16 +127,20 @@ impl Ledger {
                 key: signer.name().to_owned(),
             });
         }
-        let files = Files::new(dir);
-        let key = signer.verifier_key().clone();
-        let sequencer = Sequencer::open(files.clone(), signer, options.lock_timeout)?;
-        let reader = Reader::open(files, key)?;
-        let writer = Some(Writer::start(sequencer, options)?);
-        Ok(Self {
-            reader,
-            writer,
-            max_group: options.max_group.max(1),
-        })
+        let ledger = Self {
+            folder: Folder::new(files, signer.verifier_key().clone(), &options.former_keys),
+            storage: options.storage_key.clone(),
+            writing: Some(Writing {
+                signer: SharedSigner::new(signer),
+                options,
+            }),
+        };
+        ledger.make()?;
+        // Nothing is written behind a shard that cannot be opened.
+        if let Some(newest) = ledger.current()?.newest() {
+            newest.shard()?;
+        }
+        Ok(ledger)
     }
 
     /// Opens an existing ledger for look-ups. Changes none of its files.
@@ -88,143 +148,124 @@ impl Ledger {
     /// # Errors
     /// [`LedgerError::NotFound`], [`LedgerError::NeedsRecovery`], [`LedgerError::Damaged`] and others.
     pub fn open_read_only(dir: &Path, key: VerifierKey) -> Result<Self, LedgerError> {
-        Ok(Self {
-            reader: Reader::open(Files::new(dir), key)?,
-            writer: None,
-            max_group: 1,
+        Self::open_read_only_with(dir, key, ReadOptions::default())
+    }
+
+    /// [`Ledger::open_read_only`] with former keys and the storage key.
+    ///
+    /// # Errors
+    /// As [`Ledger::open_read_only`], and [`LedgerError::WrongStorageKey`].
+    pub fn open_read_only_with(
+        dir: &Path,
+        key: VerifierKey,
+        options: ReadOptions,
+    ) -> Result<Self, LedgerError> {
+        let ledger = Self {
+            folder: Folder::new(Files::new(dir), key, &options.former_keys),
+            storage: options.storage_key,
+            writing: None,
+        };
+        ledger.folder.refuse_older_layout()?;
+        let opened = ledger.current()?;
+        // One bad shard is told when it is asked; if there is no other, there is nothing to ask.
+        if let [only] = &opened.parts[..] {
+            only.shard()?;
+        }
+        Ok(ledger)
+    }
+
+    /// The published checkpoint of the newest shard, its signature checked.
+    ///
+    /// # Errors
+    /// [`LedgerError::Empty`] before the first record, [`LedgerError::Damaged`] when it is missing or cannot be
+    /// believed.
+    pub fn checkpoint(&self) -> Result<Checkpoint, LedgerError> {
+        let newest = self.shards()?.pop().ok_or(LedgerError::Empty)?;
+        newest.checkpoint
+    }
+
+    /// The shards, the oldest first.
+    ///
+    /// # Errors
+    /// When the list of shards cannot be read or believed.
+    pub fn shards(&self) -> Result<Vec<ShardInfo>, LedgerError> {
+        let opened = self.current()?;
+        let info = |part: &Part| ShardInfo {
+            name: part.listed.name,
+            key: part.listed.key.clone(),
+            state: part.listed.state,
+            checkpoint: part
+                .shard()
+                .and_then(|shard| shard.ok_or(LedgerError::Empty))
+                .and_then(|shard| shard.reader.published()),
+        };
+        Ok(opened.parts.iter().map(info).collect())
+    }
+
+    /// What the ledger holds, all shards together.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when a checkpoint or database cannot be read.
+    pub fn stats(&self) -> Result<Stats, LedgerError> {
+        let mut total = Stats::empty(self.verifier_key().name());
+        for part in &self.current()?.parts {
+            if let Some(shard) = part.shard()? {
+                total.add(&shard.reader.stats()?);
+            }
+        }
+        Ok(total)
+    }
+
+    /// The log's key, which signs the list of shards. Each shard's key is another name of it, or of a former key.
+    pub fn verifier_key(&self) -> &VerifierKey {
+        self.folder.key()
+    }
+
+    /// The shards that hold something, the oldest first.
+    pub(crate) fn readable(&self) -> Result<Vec<Arc<Shard>>, LedgerError> {
+        let opened = self.current()?;
+        let parts = opened.parts.iter();
+        parts
+            .filter_map(|part| match part.shard() {
+                Ok(None) => None,
+                Ok(Some(_)) | Err(_) => Some(part.shard.clone()),
+            })
+            .collect()
+    }
+
+    /// The folder, with the list and all shards as they are now.
+    fn current(&self) -> Result<Arc<Opened>, LedgerError> {
+        self.folder.current(|listed, before, is_newest| {
+            let files = self.folder.shard(listed.name);
+            match &self.writing {
+                Some(writing) if is_newest && writing.writes(listed) => {
+                    writing.open(listed, before, files)
+                }
+                _ => {
+                    let (key, storage) = (listed.key.clone(), self.storage.clone());
+                    Shard::open_read_only(files, listed.name, key, storage)
+                }
+            }
         })
     }
 
-    /// Enters a record; returns when it is durable, under a signed checkpoint and visible to look-ups.
-    /// Calls from many threads share their commits.
-    ///
-    /// # Errors
-    /// [`LedgerError::InvalidRecord`] before anything is written; after any other error but [`LedgerError::Busy`]
-    /// the writer stops, and whether the record was entered shows when the ledger is opened again.
-    pub fn append(&self, record: NewRecord) -> Result<Receipt, LedgerError> {
-        let receipts = self.append_many(vec![record])?;
-        receipts.into_iter().next().ok_or(LedgerError::ReadOnly)
-    }
-
-    /// Enters records in order, in groups. All are checked before the first is written; after an error the first
-    /// groups may have been entered.
-    ///
-    /// # Errors
-    /// As [`Ledger::append`].
-    pub fn append_many(&self, records: Vec<NewRecord>) -> Result<Vec<Receipt>, LedgerError> {
-        let writer = self.writer.as_ref().ok_or(LedgerError::ReadOnly)?;
-        let mut prepared: Vec<Prepared> = records
-            .into_iter()
-            .map(Prepared::new)
-            .collect::<Result<_, _>>()?;
-        let mut receipts = Vec::with_capacity(prepared.len());
-        while !prepared.is_empty() {
-            let rest = prepared.split_off(prepared.len().min(self.max_group));
-            receipts.extend(writer.append(std::mem::replace(&mut prepared, rest))?);
+    /// Makes folder and list where there are none.
+    fn make(&self) -> Result<(), LedgerError> {
+        let Some(writing) = &self.writing else {
+            return Err(LedgerError::ReadOnly);
+        };
+        self.folder.refuse_older_layout()?;
+        let files = self.folder.files();
+        files.create()?;
+        if !files.is_writable() {
+            return Err(LedgerError::NotWritable(files.dir().to_owned()));
         }
-        Ok(receipts)
-    }
-
-    /// The entries whose picture carries this watermark id; one, unless ids were reused.
-    ///
-    /// # Errors
-    /// [`LedgerError`] when the database cannot be read; a doubtful entry is returned with its reason instead.
-    pub fn by_watermark_id(&self, id: u64) -> Result<Vec<Entry>, LedgerError> {
-        self.reader.find(Key::WatermarkId(id))
-    }
-
-    /// Index and watermark id of the entries from index `start` on whose picture carries a mark, in
-    /// order: for a search among all issued ids. Nothing is proven of them; ask for the entry.
-    ///
-    /// # Errors
-    /// As [`Ledger::by_watermark_id`].
-    pub fn watermark_ids(&self, start: u64) -> Result<Vec<(u64, u64)>, LedgerError> {
-        self.reader.watermark_ids(start)
-    }
-
-    /// The entries of the file with this SHA-256.
-    ///
-    /// # Errors
-    /// As [`Ledger::by_watermark_id`].
-    pub fn by_asset_sha256(&self, hash: &[u8; 32]) -> Result<Vec<Entry>, LedgerError> {
-        self.reader.find(Key::Asset(hash))
-    }
-
-    /// The entries with this manifest identifier.
-    ///
-    /// # Errors
-    /// As [`Ledger::by_watermark_id`].
-    pub fn by_manifest_id(&self, id: &str) -> Result<Vec<Entry>, LedgerError> {
-        self.reader.find(Key::ManifestId(id))
-    }
-
-    /// The entries whose fingerprint differs in at most `max_distance` of its 256 bits, with the distance; nearest
-    /// first, at most 64. The search is exact.
-    ///
-    /// # Errors
-    /// As [`Ledger::by_watermark_id`].
-    pub fn by_fingerprint(
-        &self,
-        fingerprint: &[u8; 32],
-        max_distance: u32,
-    ) -> Result<Vec<(Entry, u32)>, LedgerError> {
-        self.reader.by_fingerprint(fingerprint, max_distance, 64)
-    }
-
-    /// One entry, `None` beyond the end.
-    ///
-    /// # Errors
-    /// As [`Ledger::by_watermark_id`].
-    pub fn get(&self, index: u64) -> Result<Option<Entry>, LedgerError> {
-        self.reader.get(index)
-    }
-
-    /// At most `limit` entries from `start` on, in order.
-    ///
-    /// # Errors
-    /// As [`Ledger::by_watermark_id`].
-    pub fn list(&self, start: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
-        self.reader.list(start, limit)
-    }
-
-    /// The manifest of an entry, byte for byte as entered; its hash is checked against the leaf.
-    ///
-    /// # Errors
-    /// [`LedgerError::NoEntry`], or [`LedgerError::Damaged`] when the stored bytes are others.
-    pub fn manifest_bytes(&self, index: u64) -> Result<Vec<u8>, LedgerError> {
-        self.reader.manifest_bytes(index)
-    }
-
-    /// The `.tlog-proof` file (`c2sp.org/tlog-proof@v1`) of an entry, to be checked offline with [`check_proof`].
-    ///
-    /// # Errors
-    /// [`LedgerError::NoEntry`], [`LedgerError::Unproven`].
-    pub fn prove(&self, index: u64) -> Result<String, LedgerError> {
-        self.reader.prove(index)
-    }
-
-    /// The published checkpoint, its signature checked.
-    ///
-    /// # Errors
-    /// [`LedgerError::Damaged`] when it is missing or cannot be believed.
-    pub fn checkpoint(&self) -> Result<Checkpoint, LedgerError> {
-        let checkpoint = self.reader.checkpoint();
-        checkpoint
-            .map(|(_, checkpoint)| checkpoint)
-            .map_err(|reason| LedgerError::Damaged(reason.to_string()))
-    }
-
-    /// What the ledger holds.
-    ///
-    /// # Errors
-    /// [`LedgerError`] when checkpoint or database cannot be read.
-    pub fn stats(&self) -> Result<Stats, LedgerError> {
-        self.reader.stats()
-    }
-
-    /// The key that look-ups are checked with.
-    pub fn verifier_key(&self) -> &VerifierKey {
-        self.reader.key()
+        let _lock = self.folder.lock(writing.options.lock_timeout)?;
+        if self.folder.read_list()?.is_none() {
+            let note = list::sign(&[], &writing.signer)?;
+            self.folder.write_list(&note)?;
+        }
+        Ok(())
     }
 }
 
@@ -232,15 +273,22 @@ impl fmt::Debug for Ledger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Ledger")
             .field("key", self.verifier_key())
-            .field("read_only", &self.writer.is_none())
+            .field("read_only", &self.writing.is_none())
             .finish_non_exhaustive()
     }
 }
 
-/// Checks, without a ledger, that a proof file proves the leaf; returns the checkpoint it rests on.
+/// Checks, without a ledger, that a proof file proves the leaf; returns the checkpoint it rests on. `key` is the
+/// shard's, or the log's, whose Ed25519 key under the shard's name is then meant.
 ///
 /// # Errors
 /// [`LedgerError::Proof`] naming what is wrong.
 pub fn check_proof(proof: &str, leaf: &[u8], key: &VerifierKey) -> Result<Checkpoint, LedgerError> {
-    Ok(TlogProof::parse(proof)?.verify(leaf, key)?)
+    let proof = TlogProof::parse(proof)?;
+    let origin = proof.checkpoint.lines().next().unwrap_or_default();
+    let key = match ShardName::of_origin(key.name(), origin) {
+        Some(shard) => crate::shards::shard_key(key, shard)?,
+        None => key.clone(),
+    };
+    Ok(proof.verify(leaf, &key)?)
 }

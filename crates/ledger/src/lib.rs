@@ -17,29 +17,62 @@
 //!
 //! Opening for writing replays the journal. [`fsck`] re-derives everything and names what is wrong.
 
+mod backup;
 mod cbor;
 mod db;
+mod decisions;
+mod derive;
+mod entry;
+mod erase;
 mod error;
+mod event;
 mod files;
+mod fingerprints;
 mod fsck;
 mod journal;
+mod leaf;
 mod ledger;
 mod pagesum;
+mod query;
 mod reader;
 mod record;
 mod sequencer;
+mod shard;
+mod shards;
+#[cfg(test)]
+mod simulation;
+mod store;
+mod vault;
+mod witnesses;
 mod writer;
 
+pub use backup::{Backup, BackupError, RestoreOptions, backup, restore};
+pub use decisions::{CheckDecision, DecisionError, Decisions, IssuingDecision, Outcome, Tally};
+pub use entry::{Entry, Erased, EventEntry, Inclusion, LogEntry, Private};
+pub use erase::{By, Erasure, ErasureOutcome, ErasureTarget};
 pub use error::{LedgerError, Unproven};
-pub use fsck::{FsckReport, Problem, ProblemKind, fsck};
-pub use ledger::{Ledger, LedgerOptions, check_proof};
-pub use reader::{Entry, Inclusion, Stats};
+pub use event::{
+    Actor, CertificateRef, CertificateRevoked, ErasureReason, Event, EventKind, KeyAction,
+    KeyEvent, Parts, PolicyPublished, PreviousShard, Redaction, RevocationReason, ShardOpened,
+    TrustListEvent,
+};
+pub use fsck::{
+    FsckOptions, FsckReport, Problem, ProblemKind, RepairReport, fsck, fsck_with, repair,
+};
+pub use leaf::Leaf;
+pub use ledger::{Ledger, LedgerOptions, ReadOptions, ShardInfo, check_proof};
+pub use query::{Cursor, CursorError, Entries, Filter, FilterError, Hit, Likeness, Page, Query};
+pub use reader::Stats;
 pub use record::{
     Agent, Backend, Generation, Kind, NewRecord, PrivatePart, PublicRecord, RecordError,
-    WeightsFile, prompt_commitment,
+    WeightsFile, prompt_commitment, requester_commitment,
 };
+pub use shards::{AddressError, RecordAddress, RecordId, ShardName};
+pub use vault::StorageKey;
+pub use witnesses::{CosignRequest, Refusal, WitnessFailure, Witnesses, Witnessing};
 pub use writer::Receipt;
 
 pub use colophon_tlog::{
-    Checkpoint, Hash, LeafIndex, NoteError, NoteSigner, TreeSize, VerifierKey,
+    Checkpoint, Hash, LeafIndex, Note, NoteError, NoteSigner, ShardState, TreeSize, VerifierKey,
+    WitnessPolicy,
 };

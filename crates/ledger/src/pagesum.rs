@@ -8,13 +8,13 @@
 //! the write-ahead log have its sums instead, so a crash in between leaves nothing wrong.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, Read, Seek as _, SeekFrom, Write as _};
+use std::io;
 
 use sha2::{Digest, Sha256};
 
 use crate::error::LedgerError;
-use crate::files::{Files, read_bounded};
+use crate::files::Files;
+use crate::store::{Access, StoredFile};
 
 /// Bytes of a database page.
 pub(crate) const PAGE: usize = 4_096;
@@ -22,73 +22,67 @@ const SUM: usize = 8;
 /// `SQLite` file format, section 4.1: a 32-byte header, then frames of a 24-byte header and a page.
 const WAL_HEADER: usize = 32;
 const FRAME_HEADER: usize = 24;
+/// Pages read at once.
+const RUN: usize = 64;
 
 /// Numbers (from 1) of the pages in the write-ahead log.
 pub(crate) fn wal_pages(files: &Files) -> Result<BTreeSet<u32>, LedgerError> {
     let path = files.write_ahead_log();
-    match read_wal(&path) {
-        Ok(pages) => Ok(pages),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(BTreeSet::new()),
-        Err(error) => Err(LedgerError::io("cannot read", &path, &error)),
+    if !files.exists(&path) {
+        return Ok(BTreeSet::new());
     }
+    read_wal(files.open(&path, Access::Read)?.as_ref())
+        .map_err(|error| LedgerError::io("cannot read", &path, &error))
 }
 
-fn read_wal(path: &std::path::Path) -> io::Result<BTreeSet<u32>> {
-    let mut file = File::open(path)?;
+fn read_wal(file: &dyn StoredFile) -> io::Result<BTreeSet<u32>> {
     let mut pages = BTreeSet::new();
     let mut header = [0; WAL_HEADER];
-    if !read_whole(&mut file, &mut header)? {
+    if file.read_at(0, &mut header)? < WAL_HEADER {
         return Ok(pages);
     }
     let mut frame = [0; FRAME_HEADER];
+    let mut place = WAL_HEADER as u64;
     // Frames of an earlier round have another salt.
-    while read_whole(&mut file, &mut frame)? && frame[8..16] == header[16..24] {
+    while file.read_at(place, &mut frame)? == FRAME_HEADER && frame[8..16] == header[16..24] {
         pages.insert(u32::from_be_bytes([frame[0], frame[1], frame[2], frame[3]]));
-        file.seek_relative(PAGE as i64)?;
+        place += (FRAME_HEADER + PAGE) as u64;
     }
     Ok(pages)
 }
 
-/// Fills `buffer`; `false` at the end of the file.
-fn read_whole(file: &mut File, buffer: &mut [u8]) -> io::Result<bool> {
-    match file.read_exact(buffer) {
-        Ok(()) => Ok(true),
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Ok(false),
-        Err(error) => Err(error),
-    }
-}
-
 /// Whether there are sums yet.
 pub(crate) fn exist(files: &Files) -> bool {
-    files.page_sums().exists()
+    files.exists(&files.page_sums())
 }
 
 /// Writes the sums of the given pages, of all without a list, and makes them durable.
 pub(crate) fn update(files: &Files, pages: Option<&BTreeSet<u32>>) -> Result<(), LedgerError> {
+    let database = files.open(&files.database(), Access::Read)?;
     let path = files.page_sums();
+    let sums = files.open(&path, Access::Write)?;
     let write = || {
-        let mut database = File::open(files.database())?;
-        let count = database.metadata()?.len() / PAGE as u64;
-        let mut sums = File::options()
-            .create(true)
-            .truncate(false)
-            .write(true)
-            .open(&path)?;
+        let count = database.len()? / PAGE as u64;
         sums.set_len(count * SUM as u64)?;
-        let mut page = [0; PAGE];
         let all = 1..=u32::try_from(count).unwrap_or(u32::MAX);
-        let numbers = pages.map_or_else(
+        let numbers: Vec<u32> = pages.map_or_else(
             || all.clone().collect(),
-            |pages| pages.range(all.clone()).copied().collect::<Vec<_>>(),
+            |pages| pages.range(all.clone()).copied().collect(),
         );
-        for number in numbers {
-            let place = u64::from(number) - 1;
-            database.seek(SeekFrom::Start(place * PAGE as u64))?;
-            database.read_exact(&mut page)?;
-            sums.seek(SeekFrom::Start(place * SUM as u64))?;
-            sums.write_all(&sum(&page))?;
+        let mut bytes = vec![0; RUN * PAGE];
+        // Neighbours go together.
+        for run in numbers.chunk_by(|a, b| a + 1 == *b) {
+            for part in run.chunks(RUN) {
+                let first = u64::from(part[0]) - 1;
+                let pages = &mut bytes[..part.len() * PAGE];
+                if database.read_at(first * PAGE as u64, pages)? < pages.len() {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                let fresh: Vec<u8> = pages.chunks_exact(PAGE).flat_map(sum).collect();
+                sums.write_at(first * SUM as u64, &fresh)?;
+            }
         }
-        sums.sync_all()
+        sums.sync()
     };
     write().map_err(|error| LedgerError::io("cannot write", &path, &error))
 }
@@ -96,14 +90,14 @@ pub(crate) fn update(files: &Files, pages: Option<&BTreeSet<u32>>) -> Result<(),
 /// Compares the database file with its sums; tells what does not fit.
 pub(crate) fn verify(files: &Files) -> Result<Vec<String>, LedgerError> {
     // 8 bytes a page of at most 2^32 - 2 pages.
-    let Some(sums) = read_bounded(&files.page_sums(), 1 << 35)? else {
+    let Some(sums) = files.read_bounded(&files.page_sums(), 1 << 35)? else {
         return Ok(vec!["its page sums (ledger.sums) are missing".to_owned()]);
     };
     let path = files.database();
     let moving = wal_pages(files)?;
+    let database = files.open(&path, Access::Read)?;
     let read = || {
-        let mut database = io::BufReader::with_capacity(64 * PAGE, File::open(&path)?);
-        let length = database.get_ref().metadata()?.len();
+        let length = database.len()?;
         let mut problems = Vec::new();
         if moving.is_empty()
             && (length % PAGE as u64 != 0 || length / PAGE as u64 != (sums.len() / SUM) as u64)
@@ -113,15 +107,16 @@ pub(crate) fn verify(files: &Files) -> Result<Vec<String>, LedgerError> {
                 sums.len() / SUM * PAGE
             ));
         }
-        let mut page = [0; PAGE];
-        for (number, expected) in (1..).zip(sums.chunks(SUM)) {
-            if database.read_exact(&mut page).is_err() {
-                break;
-            }
-            if !moving.contains(&number) && sum(&page) != *expected {
-                problems.push(format!(
-                    "page {number} and its sum in ledger.sums do not agree"
-                ));
+        let mut bytes = vec![0; RUN * PAGE];
+        for (run, expected) in (0_u64..).zip(sums.chunks(RUN * SUM)) {
+            let count = database.read_at(run * (RUN * PAGE) as u64, &mut bytes)?;
+            let pages = bytes[..count].chunks_exact(PAGE).zip(expected.chunks(SUM));
+            for (number, (page, expected)) in (run as u32 * RUN as u32 + 1..).zip(pages) {
+                if !moving.contains(&number) && sum(page) != *expected {
+                    problems.push(format!(
+                        "page {number} and its sum in ledger.sums do not agree"
+                    ));
+                }
             }
         }
         Ok(problems)
@@ -129,7 +124,7 @@ pub(crate) fn verify(files: &Files) -> Result<Vec<String>, LedgerError> {
     read().map_err(|error| LedgerError::io("cannot read", &path, &error))
 }
 
-fn sum(page: &[u8; PAGE]) -> [u8; SUM] {
+fn sum(page: &[u8]) -> [u8; SUM] {
     let digest: [u8; 32] = Sha256::digest(page).into();
     let mut sum = [0; SUM];
     sum.copy_from_slice(&digest[..SUM]);

@@ -1,41 +1,24 @@
 //! Look-ups: every entry read is checked against the signed checkpoint.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+mod rows;
+
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use colophon_tlog::{
-    Checkpoint, Hash, LeafIndex, TileError, TileReader, TlogProof, TreeError, TreeSize,
-    VerifierKey, leaf_hash, prove_inclusion, verify_inclusion,
+    Checkpoint, Hash, LeafIndex, Tile, TileError, TileReader, TlogProof, TreeError, VerifierKey,
+    leaf_hash, prove_inclusion, verify_inclusion,
 };
 use sha2::{Digest, Sha256};
 
-use crate::db::{Db, EntryRow, Key};
+use crate::db::{Db, Key};
+use crate::entry::{Entry, EventEntry, Inclusion, LogEntry};
 use crate::error::{LedgerError, Unproven};
+use crate::event::EventKind;
 use crate::files::Files;
-use crate::record::{PrivatePart, PublicRecord};
-
-/// An entry read back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Its place in the log.
-    pub index: LeafIndex,
-    /// The leaf's bytes.
-    pub leaf: Vec<u8>,
-    /// The leaf, parsed.
-    pub record: PublicRecord,
-    /// The private part; `None` when it is not there. To be believed only when `inclusion` is `Ok`.
-    pub private: Option<PrivatePart>,
-    /// The leaf is in the signed tree and every database column matches it, or the reason why that is not so.
-    pub inclusion: Result<Inclusion, Unproven>,
-}
-
-/// The signed tree that an entry was proven against.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Inclusion {
-    /// Its size.
-    pub tree_size: TreeSize,
-    /// Its root.
-    pub root: Hash,
-}
+use crate::fingerprints::Fingerprints;
+use crate::leaf::Leaf;
+use crate::shards::{RecordId, ShardName};
+use crate::vault::{StorageKey, Vault};
 
 /// What a ledger holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +27,7 @@ pub struct Stats {
     pub origin: String,
     /// Entries under the published checkpoint.
     pub entries: u64,
-    /// Root of the published checkpoint.
+    /// Root of the published checkpoint; that of the newest shard where there are several.
     pub root: Hash,
     /// Unix seconds of the first and the last entry.
     pub first_and_last: Option<(i64, i64)>,
@@ -52,23 +35,43 @@ pub struct Stats {
     pub database_bytes: u64,
 }
 
+impl Stats {
+    /// Of a log without entries.
+    pub(crate) fn empty(origin: &str) -> Self {
+        Self {
+            origin: origin.to_owned(),
+            entries: 0,
+            root: Hash::empty_tree(),
+            first_and_last: None,
+            database_bytes: 0,
+        }
+    }
+
+    /// Adds a newer shard.
+    pub(crate) fn add(&mut self, newer: &Self) {
+        self.entries += newer.entries;
+        self.root = newer.root;
+        self.database_bytes += newer.database_bytes;
+        self.first_and_last = match (self.first_and_last, newer.first_and_last) {
+            (Some((first, _)), Some((_, last))) => Some((first, last)),
+            (one, other) => one.or(other),
+        };
+    }
+}
+
 /// Reads one ledger, from many threads.
 #[derive(Debug)]
 pub(crate) struct Reader {
     files: Files,
+    shard: ShardName,
     key: VerifierKey,
     db: Mutex<Db>,
+    storage: Option<StorageKey>,
+    /// Opened with `storage` once the ledger has one.
+    vault: OnceLock<Arc<Vault>>,
     /// The checkpoint last read and found good, with its bytes.
     verified: Mutex<Option<(Vec<u8>, Checkpoint)>>,
-    fingerprints: Mutex<Fingerprints>,
-}
-
-/// All fingerprints with their entries.
-#[derive(Debug, Default)]
-struct Fingerprints {
-    loaded: Vec<(u64, [u8; 32])>,
-    /// Index from which on more are to be loaded.
-    next: u64,
+    fingerprints: Fingerprints,
 }
 
 /// Why a tile gave no hashes, in the words of [`Unproven`].
@@ -81,29 +84,62 @@ impl From<TileError> for TileFault {
 }
 
 impl Reader {
-    pub fn open(files: Files, key: VerifierKey) -> Result<Self, LedgerError> {
+    pub fn open(files: Files, shard: ShardName, key: VerifierKey) -> Result<Self, LedgerError> {
         let db = Mutex::new(Db::open_reader(&files)?);
         Ok(Self {
             files,
+            shard,
             key,
             db,
+            storage: None,
+            vault: OnceLock::new(),
             verified: Mutex::new(None),
-            fingerprints: Mutex::default(),
+            fingerprints: Fingerprints::default(),
         })
+    }
+
+    /// Opens private parts with this key; a wrong one is told at once.
+    pub fn with_storage(mut self, storage: Option<StorageKey>) -> Result<Self, LedgerError> {
+        self.storage = storage;
+        self.vault()?;
+        Ok(self)
+    }
+
+    /// What opens private parts; `None` without the storage key, or while nothing was encrypted yet.
+    pub fn vault(&self) -> Result<Option<Arc<Vault>>, LedgerError> {
+        if let Some(vault) = self.vault.get() {
+            return Ok(Some(Arc::clone(vault)));
+        }
+        let Some(storage) = &self.storage else {
+            return Ok(None);
+        };
+        let Some(wrapped) = self.db().vault_key()? else {
+            return Ok(None);
+        };
+        let vault = Arc::new(Vault::open(storage.clone(), &wrapped)?);
+        Ok(Some(Arc::clone(self.vault.get_or_init(|| vault))))
     }
 
     pub fn key(&self) -> &VerifierKey {
         &self.key
     }
 
-    pub fn get(&self, index: u64) -> Result<Option<Entry>, LedgerError> {
+    pub fn get(&self, index: u64) -> Result<Option<LogEntry>, LedgerError> {
         let row = self.db().entry(index)?;
         row.map(|row| self.entry(row)).transpose()
     }
 
-    pub fn list(&self, start: u64, limit: usize) -> Result<Vec<Entry>, LedgerError> {
+    pub fn list(&self, start: u64, limit: usize) -> Result<Vec<LogEntry>, LedgerError> {
         let rows = self.db().entries(start, limit)?;
         rows.into_iter().map(|row| self.entry(row)).collect()
+    }
+
+    pub fn events(&self, start: u64, limit: usize) -> Result<Vec<EventEntry>, LedgerError> {
+        let rows = self.db().events(start, limit)?;
+        let entries = rows.into_iter().map(|row| self.entry(row));
+        entries
+            .filter_map(|entry| entry.map(LogEntry::into_event).transpose())
+            .collect()
     }
 
     pub fn watermark_ids(&self, start: u64) -> Result<Vec<(u64, u64)>, LedgerError> {
@@ -125,38 +161,30 @@ impl Reader {
         max_distance: u32,
         limit: usize,
     ) -> Result<Vec<(Entry, u32)>, LedgerError> {
-        let mut hits = self.search(fingerprint, max_distance)?;
-        hits.sort_unstable();
-        hits.truncate(limit);
-        hits.into_iter()
-            .map(|(distance, index)| Ok((self.existing(index)?, distance)))
-            .collect()
-    }
-
-    /// Exact search over all fingerprints, which are kept in memory (40 bytes each).
-    fn search(
-        &self,
-        fingerprint: &[u8; 32],
-        max_distance: u32,
-    ) -> Result<Vec<(u32, u64)>, LedgerError> {
-        let mut cache = lock(&self.fingerprints);
-        let fresh = self.db().fingerprints(cache.next)?;
-        if let Some((last, _)) = fresh.last() {
-            cache.next = last + 1;
+        let load = |start, limit| self.db().fingerprints(start, limit);
+        let hits = self.fingerprints.search(fingerprint, max_distance, load)?;
+        let mut found = Vec::new();
+        for (distance, index) in hits {
+            let entry = self.existing(index)?;
+            // Erased since the fingerprints were loaded.
+            if entry.erased().is_some() {
+                self.fingerprints.forget(index);
+                continue;
+            }
+            found.push((entry, distance));
+            if found.len() == limit {
+                break;
+            }
         }
-        cache.loaded.extend(fresh);
-        let distances = cache
-            .loaded
-            .iter()
-            .map(|(index, candidate)| (distance(fingerprint, candidate), *index));
-        Ok(distances
-            .filter(|(distance, _)| *distance <= max_distance)
-            .collect())
+        Ok(found)
     }
 
     /// The manifest of an entry, checked against the hash in its leaf.
     pub fn manifest_bytes(&self, index: u64) -> Result<Vec<u8>, LedgerError> {
         let entry = self.existing(index)?;
+        if entry.manifest_erased.is_some() {
+            return Err(LedgerError::Erased(entry.id()));
+        }
         let bytes = self.db().manifest(index)?;
         let bytes = bytes.ok_or_else(|| {
             LedgerError::Damaged(format!("the manifest of entry {index} is missing"))
@@ -172,8 +200,12 @@ impl Reader {
 
     /// The proof file of an entry.
     pub fn prove(&self, index: u64) -> Result<String, LedgerError> {
-        let unproven = |reason| LedgerError::Unproven { index, reason };
-        let row = self.db().entry(index)?.ok_or(LedgerError::NoEntry(index))?;
+        let id = self.id(index);
+        let unproven = |reason| LedgerError::Unproven { id, reason };
+        let row = self
+            .db()
+            .entry(index)?
+            .ok_or_else(|| LedgerError::NoEntry(id.into()))?;
         let (note, checkpoint) = self.checkpoint().map_err(unproven)?;
         let hashes = self.inclusion_proof(index, &checkpoint).map_err(unproven)?;
         let checkpoint = String::from_utf8(note).map_err(|_| unproven(Unproven::Mismatch))?;
@@ -193,25 +225,49 @@ impl Reader {
         let (_, checkpoint) = self.checkpoint().map_err(|reason| {
             LedgerError::Damaged(format!("the published checkpoint: {reason}"))
         })?;
-        let time = |index| {
-            self.get(index)
-                .map(|entry| entry.map(|entry| entry.record.issued_at))
-        };
+        let time = |index| self.get(index).map(|entry| entry.map(|entry| entry.time()));
         let first_and_last = match checkpoint.size.0 {
             0 => None,
             size => time(0)?.zip(time(size - 1)?),
         };
         let database = self.files.database();
-        let metadata = database
-            .metadata()
-            .map_err(|error| LedgerError::io("cannot read", &database, &error))?;
+        let length = self.files.length(&database);
+        let database_bytes = length.ok_or(LedgerError::NotFound(database))?;
         Ok(Stats {
             origin: checkpoint.origin,
             entries: checkpoint.size.0,
             root: checkpoint.root,
             first_and_last,
-            database_bytes: metadata.len(),
+            database_bytes,
         })
+    }
+
+    /// Time of the last published entry, and whether it seals the shard; `None` in an empty one.
+    pub fn last(&self) -> Result<Option<(i64, bool)>, LedgerError> {
+        let (_, checkpoint) = self.checkpoint().map_err(|reason| {
+            LedgerError::Damaged(format!("the published checkpoint: {reason}"))
+        })?;
+        let Some(index) = checkpoint.size.0.checked_sub(1) else {
+            return Ok(None);
+        };
+        let row = self.db().entry(index)?;
+        let row = row.ok_or_else(|| LedgerError::NoEntry(self.id(index).into()))?;
+        self.inclusion(index, &row.leaf)
+            .map_err(|reason| LedgerError::Unproven {
+                id: self.id(index),
+                reason,
+            })?;
+        let leaf = Leaf::decode(&row.leaf).map_err(|error| {
+            LedgerError::Damaged(format!("entry {index} in the database: {error}"))
+        })?;
+        let seals = matches!(&leaf, Leaf::Event(event) if event.what == EventKind::ShardSealed);
+        Ok(Some((leaf.time(), seals)))
+    }
+
+    /// The published checkpoint, its signature checked.
+    pub fn published(&self) -> Result<Checkpoint, LedgerError> {
+        let checkpoint = self.checkpoint().map(|(_, checkpoint)| checkpoint);
+        checkpoint.map_err(|reason| LedgerError::Damaged(reason.to_string()))
     }
 
     /// The published checkpoint with its bytes, its signature checked.
@@ -234,40 +290,41 @@ impl Reader {
         Ok((note, checkpoint))
     }
 
-    fn db(&self) -> MutexGuard<'_, Db> {
+    /// Which shard this is.
+    pub(crate) fn shard(&self) -> ShardName {
+        self.shard
+    }
+
+    /// The bytes of a tile.
+    pub(crate) fn tile(&self, tile: Tile) -> Result<Vec<u8>, LedgerError> {
+        self.files.read_tile(tile)
+    }
+
+    pub(crate) fn db(&self) -> MutexGuard<'_, Db> {
         lock(&self.db)
     }
 
-    fn existing(&self, index: u64) -> Result<Entry, LedgerError> {
-        self.get(index)?.ok_or(LedgerError::NoEntry(index))
+    fn id(&self, index: u64) -> RecordId {
+        RecordId {
+            shard: self.shard,
+            index: LeafIndex(index),
+        }
     }
 
-    fn entry(&self, row: EntryRow) -> Result<Entry, LedgerError> {
-        let index = row.index;
-        let record = PublicRecord::decode(&row.leaf).map_err(|error| {
-            LedgerError::Damaged(format!("entry {index} in the database: {error}"))
-        })?;
-        let private = self.db().private(index)?;
-        let opened = private.map(|row| row.open(&record)).transpose();
-        let columns =
-            if row.asset_sha256 == record.asset_sha256 && row.manifest_id == record.manifest_id {
-                Ok(())
-            } else {
-                Err("its index columns differ from the leaf")
-            };
-        let inclusion = self.inclusion(index, &row.leaf);
-        let (private, inclusion) = match (opened, columns) {
-            (Ok(private), Ok(())) => (private, inclusion),
-            (Err(what), _) => (None, inclusion.and(Err(Unproven::Row(what)))),
-            (Ok(private), Err(what)) => (private, inclusion.and(Err(Unproven::Row(what)))),
-        };
-        Ok(Entry {
-            index: LeafIndex(index),
-            leaf: row.leaf,
-            record,
-            private,
-            inclusion,
-        })
+    fn existing(&self, index: u64) -> Result<Entry, LedgerError> {
+        let id = self.id(index);
+        let entry = self.get(index)?;
+        let entry = entry.ok_or_else(|| LedgerError::NoEntry(id.into()))?;
+        entry.into_record().ok_or(LedgerError::NoRecord(id))
+    }
+
+    /// Records of a requester whose private part is still there.
+    pub fn of_subject(&self, name: &str) -> Result<Vec<u64>, LedgerError> {
+        match self.vault()? {
+            Some(vault) => self.db().subject_records(vault.tag(name)),
+            None if self.storage.is_some() => Ok(Vec::new()),
+            None => Err(LedgerError::NoStorageKey),
+        }
     }
 
     fn inclusion(&self, index: u64, leaf: &[u8]) -> Result<Inclusion, Unproven> {
@@ -282,7 +339,11 @@ impl Reader {
         })
     }
 
-    fn inclusion_proof(&self, index: u64, checkpoint: &Checkpoint) -> Result<Vec<Hash>, Unproven> {
+    pub(crate) fn inclusion_proof(
+        &self,
+        index: u64,
+        checkpoint: &Checkpoint,
+    ) -> Result<Vec<Hash>, Unproven> {
         let size = checkpoint.size;
         let mut tiles = TileReader::new(size, |tile| {
             self.files
@@ -299,8 +360,4 @@ impl Reader {
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     // Nothing is left half-changed by a panic elsewhere: every guarded value is replaced in one step.
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn distance(a: &[u8; 32], b: &[u8; 32]) -> u32 {
-    a.iter().zip(b).map(|(a, b)| (a ^ b).count_ones()).sum()
 }

@@ -1,28 +1,33 @@
 //! Records: what the caller brings, the public leaf, and the commitments to what stays out of it.
 
 mod generation;
+mod prepared;
 mod private;
 
-use colophon_tlog::{Hash, leaf_hash};
 use sha2::{Digest, Sha256};
 
 use crate::cbor::{Decoder, Encoder, Malformed};
-use crate::error::LedgerError;
 
 pub use generation::{Backend, Generation, WeightsFile, prompt_commitment};
-pub use private::PrivatePart;
-pub(crate) use private::PrivateRow;
+pub(crate) use prepared::{Erases, Prepared, PreparedPrivate, random_salt};
+pub use private::{PrivatePart, requester_commitment};
+pub(crate) use private::{PrivateRow, actor_commitment, open_actor};
 
 const LEAF_TYPE: &str = "colophon.record";
-/// The form without a generation, and the one with.
+/// The form without a generation, the one with, and the one with a requester.
 const PLAIN: u64 = 1;
 const GENERATED: u64 = 2;
+const REQUESTED: u64 = 3;
 /// Domain separators of the commitments `SHA-256(domain || salt || value)`.
 const WATERMARK_DOMAIN: &[u8] = b"colophon.commitment.watermark-id.1\0";
 const PRIVATE_DOMAIN: &[u8] = b"colophon.commitment.private.1\0";
+const REQUESTER_DOMAIN: &[u8] = b"colophon.commitment.requester.1\0";
+const ACTOR_DOMAIN: &[u8] = b"colophon.commitment.actor.1\0";
 
 /// Longest name, source type or manifest id in bytes; keeps every leaf far below the log's 65,535.
 const MAX_PUBLIC_TEXT: usize = 1_024;
+/// Longest name of a person, bytes.
+const MAX_PERSON: usize = 1_024;
 const MAX_PRIVATE_TEXT: usize = 1 << 20;
 const MAX_SKETCH: usize = 1 << 16;
 const MAX_MANIFEST: usize = 64 << 20;
@@ -79,6 +84,8 @@ pub struct NewRecord {
     pub width: u32,
     /// Height of the issued picture in pixels.
     pub height: u32,
+    /// Who asked for the picture, at most 1,024 bytes (private): the subject whose records are erased together.
+    pub requester: Option<String>,
     /// Title, at most 1 MiB (private).
     pub title: Option<String>,
     /// Prompt, at most 1 MiB (private).
@@ -138,7 +145,8 @@ impl From<Malformed> for RecordError {
 /// Encoded as the CBOR array `["colophon.record", 1, issued_at, kind, generator, source_type, asset, manifest,
 /// manifest_id, signer, policy, width, height, watermark_commitment, private_commitment]` in deterministic form;
 /// `generator` is null or `[name, version or null]`, `kind` 1 for generate and 2 for stamp. With a [`Generation`] the
-/// version is 2 and the generation's array is one more item at the end.
+/// version is 2 and the generation's array is one more item at the end. With a requester the version is 3, and the
+/// commitment to the requester and the generation's array or null are two more items.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PublicRecord {
     /// Unix seconds, UTC.
@@ -168,6 +176,8 @@ pub struct PublicRecord {
     pub watermark_commitment: Option<[u8; 32]>,
     /// `SHA-256("colophon.commitment.private.1\0" || salt || private part)`.
     pub private_commitment: [u8; 32],
+    /// See [`requester_commitment`]; `None` when nobody was named.
+    pub requester_commitment: Option<[u8; 32]>,
     /// How the model made the picture; `None` for a picture made elsewhere.
     pub generation: Option<Generation>,
 }
@@ -181,9 +191,10 @@ impl PublicRecord {
     /// The leaf's bytes.
     pub fn encode(&self) -> Vec<u8> {
         let mut out = Encoder::default();
-        let (items, version) = match self.generation {
-            None => (15, PLAIN),
-            Some(_) => (16, GENERATED),
+        let (items, version) = match (&self.requester_commitment, &self.generation) {
+            (None, None) => (15, PLAIN),
+            (None, Some(_)) => (16, GENERATED),
+            (Some(_), _) => (17, REQUESTED),
         };
         out.array(items)
             .text(LEAF_TYPE)
@@ -208,8 +219,13 @@ impl PublicRecord {
             out.bytes(hash)
         })
         .bytes(&self.private_commitment);
-        if let Some(generation) = &self.generation {
-            generation.encode(&mut out);
+        if let Some(requester) = &self.requester_commitment {
+            out.bytes(requester);
+        }
+        match (&self.generation, version) {
+            (Some(generation), _) => generation.encode(&mut out),
+            (None, REQUESTED) => _ = out.null(),
+            (None, _) => {}
         }
         out.finish()
     }
@@ -222,11 +238,11 @@ impl PublicRecord {
         let mut input = Decoder::new(leaf);
         let items = input.any_array()?;
         let has_type = input.text()? == LEAF_TYPE;
-        let is_generated = match (has_type, items, input.uint()?) {
-            (true, 15, PLAIN) => false,
-            (true, 16, GENERATED) => true,
+        let version = input.uint()?;
+        match (has_type, items, version) {
+            (true, 15, PLAIN) | (true, 16, GENERATED) | (true, 17, REQUESTED) => {}
             _ => return Err(RecordError::Malformed),
-        };
+        }
         let record = Self {
             issued_at: input.int()?,
             kind: match input.uint()? {
@@ -251,9 +267,15 @@ impl PublicRecord {
             height: uint32(&mut input)?,
             watermark_commitment: input.optional(Decoder::hash)?,
             private_commitment: input.hash()?,
-            generation: is_generated
-                .then(|| Generation::decode(&mut input))
-                .transpose()?,
+            requester_commitment: match version {
+                REQUESTED => Some(input.hash()?),
+                _ => None,
+            },
+            generation: match version {
+                PLAIN => None,
+                GENERATED => Some(Generation::decode(&mut input)?),
+                _ => input.optional(Generation::decode)?,
+            },
         };
         input.finish()?;
         Ok(record)
@@ -271,130 +293,6 @@ fn commitment(domain: &[u8], salt: &[u8; 32], value: &[u8]) -> [u8; 32] {
         .chain_update(value)
         .finalize()
         .into()
-}
-
-/// A record ready for the sequencer: everything that needs no lock is done.
-pub(crate) struct Prepared {
-    pub leaf: Vec<u8>,
-    pub leaf_hash: Hash,
-    pub asset_sha256: [u8; 32],
-    pub manifest_id: String,
-    pub manifest: Vec<u8>,
-    pub private: PrivateRow,
-}
-
-impl Prepared {
-    pub fn new(record: NewRecord) -> Result<Self, LedgerError> {
-        let mut salts = [0; 64];
-        getrandom::fill(&mut salts).map_err(|error| LedgerError::Random(error.to_string()))?;
-        let (watermark_salt, salt) = salts.split_at(32);
-        Ok(Self::with_salts(
-            record,
-            to_salt(watermark_salt),
-            to_salt(salt),
-        )?)
-    }
-
-    fn with_salts(
-        record: NewRecord,
-        watermark_salt: [u8; 32],
-        salt: [u8; 32],
-    ) -> Result<Self, RecordError> {
-        check(&record)?;
-        let body = private::encode(&record);
-        let watermark_commitment = record
-            .watermark_id
-            .map(|id| commitment(WATERMARK_DOMAIN, &watermark_salt, &id.to_be_bytes()));
-        let public = PublicRecord {
-            issued_at: record.issued_at,
-            kind: record.kind,
-            generator: record.generator,
-            source_type: record.source_type,
-            asset_sha256: record.asset_sha256,
-            manifest_sha256: record.manifest_sha256,
-            manifest_id: record.manifest_id,
-            signer_key_id: record.signer_key_id,
-            policy_hash: record.policy_hash,
-            width: record.width,
-            height: record.height,
-            watermark_commitment,
-            private_commitment: commitment(PRIVATE_DOMAIN, &salt, &body),
-            generation: record.generation,
-        };
-        let leaf = public.encode();
-        Ok(Self {
-            leaf_hash: leaf_hash(&leaf),
-            leaf,
-            asset_sha256: public.asset_sha256,
-            manifest_id: public.manifest_id,
-            manifest: record.manifest,
-            private: PrivateRow {
-                watermark_id: record.watermark_id,
-                watermark_salt: record.watermark_id.map(|_| watermark_salt),
-                fingerprint: record.fingerprint,
-                salt,
-                body,
-            },
-        })
-    }
-}
-
-fn to_salt(bytes: &[u8]) -> [u8; 32] {
-    let mut salt = [0; 32];
-    salt.copy_from_slice(bytes);
-    salt
-}
-
-fn check(record: &NewRecord) -> Result<(), RecordError> {
-    let agent = record.generator.as_ref();
-    let length = |text: Option<&String>| text.map_or(0, String::len);
-    for (field, found, limit) in [
-        (
-            "the generator's name",
-            length(agent.map(|agent| &agent.name)),
-            MAX_PUBLIC_TEXT,
-        ),
-        (
-            "the generator's version",
-            length(agent.and_then(|agent| agent.version.as_ref())),
-            MAX_PUBLIC_TEXT,
-        ),
-        ("the source type", record.source_type.len(), MAX_PUBLIC_TEXT),
-        ("the manifest id", record.manifest_id.len(), MAX_PUBLIC_TEXT),
-        ("the title", length(record.title.as_ref()), MAX_PRIVATE_TEXT),
-        (
-            "the prompt",
-            length(record.prompt.as_ref()),
-            MAX_PRIVATE_TEXT,
-        ),
-        (
-            "the negative prompt",
-            length(record.negative_prompt.as_ref()),
-            MAX_PRIVATE_TEXT,
-        ),
-        (
-            "the reason for being unmarked",
-            length(record.unmarked_reason.as_ref()),
-            MAX_PRIVATE_TEXT,
-        ),
-        (
-            "the sketch",
-            record.sketch.as_ref().map_or(0, Vec::len),
-            MAX_SKETCH,
-        ),
-        ("the manifest", record.manifest.len(), MAX_MANIFEST),
-    ] {
-        if found > limit {
-            return Err(RecordError::TooLong { field, limit });
-        }
-    }
-    if <[u8; 32]>::from(Sha256::digest(&record.manifest)) != record.manifest_sha256 {
-        return Err(RecordError::ManifestHash);
-    }
-    if record.watermark_id.is_some() && record.unmarked_reason.is_some() {
-        return Err(RecordError::MarkedAndUnmarked);
-    }
-    generation::check(record)
 }
 
 #[cfg(test)]

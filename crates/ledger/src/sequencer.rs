@@ -1,18 +1,25 @@
 //! The sequencer: the one place that changes a ledger. Not shared between threads; see `writer`.
 
+mod erasing;
+
 use std::collections::BTreeSet;
 use std::time::Duration;
 
 use colophon_tlog::{
-    Checkpoint, CheckpointError, Hash, LeafIndex, NoteSigner, RightEdge, Tile, TileLevel, TreeSize,
-    VerifierKey, encode_bundle_entry,
+    Checkpoint, CheckpointError, Hash, LeafIndex, NoteSigner, RightEdge, Tile, TileError,
+    TileLevel, TileReader, TreeError, TreeSize, VerifierKey, encode_bundle_entry,
+    prove_consistency,
 };
 
-use crate::db::{CommittedCheckpoint, Db, is_writable};
+use crate::db::{CommittedCheckpoint, Db};
 use crate::error::LedgerError;
+use crate::event::{Event, EventKind};
 use crate::files::{Files, Lock};
 use crate::journal::{Bundle, Journal};
 use crate::record::Prepared;
+use crate::shards::ShardName;
+use crate::vault::{StorageKey, Vault};
+use crate::witnesses::Quorum;
 use crate::writer::Receipt;
 
 /// Bytes in the journal before it is emptied although records wait; far below what `journal` can read.
@@ -23,6 +30,8 @@ pub(crate) struct Sequencer {
     files: Files,
     signer: Box<dyn NoteSigner + Send>,
     db: Db,
+    /// Without the storage key there is none, and no private part can be written.
+    vault: Option<Vault>,
     journal: Journal,
     committed: CommittedCheckpoint,
     edge: RightEdge,
@@ -32,6 +41,12 @@ pub(crate) struct Sequencer {
     unsynced: BTreeSet<String>,
     /// Tiles that became full since the last sync; their partial versions can go.
     completed: Vec<Tile>,
+    shard: ShardName,
+    /// The last entry seals the shard.
+    sealed: bool,
+    /// Size of the published tree; smaller than the committed one while witnesses are missing.
+    published: u64,
+    quorum: Option<Quorum>,
     #[cfg(test)]
     pub(crate) faults: tests::Faults,
 }
@@ -45,14 +60,26 @@ struct Next {
 }
 
 impl Sequencer {
-    /// Opens the ledger for writing, creating it when the folder holds none, and finishes interrupted writes.
+    /// [`Sequencer::open_with`] without witnesses.
+    #[cfg(test)]
     pub fn open(
         files: Files,
         signer: Box<dyn NoteSigner + Send>,
         lock_timeout: Duration,
     ) -> Result<Self, LedgerError> {
+        Self::open_with(files, signer, None, lock_timeout)
+    }
+
+    /// Opens the shard for writing, creating it when the folder holds none, and finishes interrupted writes. With a
+    /// quorum, checkpoints are cosigned before they are published.
+    pub fn open_with(
+        files: Files,
+        signer: Box<dyn NoteSigner + Send>,
+        quorum: Option<Quorum>,
+        lock_timeout: Duration,
+    ) -> Result<Self, LedgerError> {
         files.create()?;
-        if !is_writable(files.dir()) {
+        if !files.is_writable() {
             return Err(LedgerError::NotWritable(files.dir().to_owned()));
         }
         let _lock = files.lock(lock_timeout)?;
@@ -69,18 +96,60 @@ impl Sequencer {
             files,
             signer,
             db,
+            vault: None,
             journal,
             committed,
             edge: RightEdge::new(),
             entries: Vec::new(),
             unsynced: BTreeSet::new(),
             completed: Vec::new(),
+            shard: ShardName::at(0),
+            sealed: false,
+            published: 0,
+            quorum,
             #[cfg(test)]
             faults: tests::Faults::default(),
         };
         sequencer.recover()?;
         sequencer.db.compact()?;
         Ok(sequencer)
+    }
+
+    /// Names the shard in receipts.
+    pub fn named(mut self, shard: ShardName) -> Self {
+        self.shard = shard;
+        self
+    }
+
+    /// Encrypts private parts with this key, from which the first opening makes the vault.
+    pub fn with_storage(
+        mut self,
+        storage: Option<&StorageKey>,
+        lock_timeout: Duration,
+    ) -> Result<Self, LedgerError> {
+        if let Some(storage) = storage {
+            let _lock = self.files.lock(lock_timeout)?;
+            self.vault = Some(self.db.open_or_create_vault(storage)?);
+        }
+        Ok(self)
+    }
+
+    /// Entries committed.
+    pub fn size(&self) -> u64 {
+        self.committed.size
+    }
+
+    /// Whether the last entry seals the shard.
+    pub fn is_sealed(&self) -> bool {
+        self.sealed
+    }
+
+    /// Publishes what is committed and was not published for want of witnesses.
+    pub fn publish_waiting(&mut self) -> Result<(), LedgerError> {
+        if self.published < self.committed.size {
+            self.publish()?;
+        }
+        Ok(())
     }
 
     /// Takes the lock and catches up with what other processes did.
@@ -97,24 +166,30 @@ impl Sequencer {
         Ok(lock)
     }
 
-    /// Makes a batch durable and visible. After an error the state on disk is unknown: open the ledger again.
+    /// Makes a batch durable and visible. After [`LedgerError::NoQuorum`] it is durable; after any other error the
+    /// state on disk is unknown: open the ledger again.
     pub fn commit(&mut self, batch: &[Prepared]) -> Result<Vec<Receipt>, LedgerError> {
         let next = self.next(batch)?;
         self.step()?;
         self.journal.append(&next.bundle)?;
         self.step()?;
-        self.db.commit(batch, &self.committed, &next.checkpoint)?;
+        let vault = self.vault.as_ref();
+        self.db
+            .commit(batch, vault, &self.committed, &next.checkpoint)?;
         self.step()?;
         let first = self.committed.size;
         self.edge = next.edge;
         self.entries = next.entries;
         self.committed = next.checkpoint;
+        self.sealed = batch.last().is_some_and(|last| is_seal(&last.leaf));
         self.apply(&next.bundle)?;
         self.step()?;
         self.publish()?;
         self.step()?;
         let tree_size = TreeSize(self.committed.size);
+        let shard = self.shard;
         let receipt = |(index, record): (u64, &Prepared)| Receipt {
+            shard,
             index: LeafIndex(index),
             leaf_hash: record.leaf_hash,
             tree_size,
@@ -158,6 +233,12 @@ impl Sequencer {
         } else {
             Ok(())
         }
+    }
+
+    /// Leaves nothing to be finished by another opening for writing: before the shard is sealed in the list.
+    pub fn finish(&mut self) -> Result<(), LedgerError> {
+        self.settle()?;
+        self.journal.sync()
     }
 
     /// Leaves the database in one file, as far as other processes let it.
@@ -224,8 +305,22 @@ impl Sequencer {
     }
 
     fn publish(&mut self) -> Result<(), LedgerError> {
-        self.files.put(Files::CHECKPOINT, &self.committed.note)?;
+        let files = &self.files;
+        let cosigned = match &mut self.quorum {
+            // An empty log says nothing that a witness could attest.
+            Some(quorum) if self.committed.size > 0 => {
+                if let Some(published) = files.read_checkpoint()? {
+                    quorum.learn(&published);
+                }
+                let prove = |old: TreeSize, new: TreeSize| consistency_proof(files, old, new);
+                Some(quorum.cosign(&self.committed.note, &prove)?)
+            }
+            _ => None,
+        };
+        let note = cosigned.as_deref().unwrap_or(&self.committed.note);
+        self.files.put(Files::CHECKPOINT, note)?;
         self.unsynced.insert(Files::CHECKPOINT.to_owned());
+        self.published = self.committed.size;
         Ok(())
     }
 
@@ -238,16 +333,8 @@ impl Sequencer {
             ));
         }
         let interrupted = self.journal.len()? != 0;
-        if !interrupted && checkpoint.size.0 > 0 {
-            let published = self
-                .files
-                .read_checkpoint()?
-                .ok_or_else(|| damaged("the checkpoint file is missing"))?;
-            if published != self.committed.note {
-                return Err(self.diverged(&published, &checkpoint));
-            }
-        }
-        self.refuse_rollback(&checkpoint)?;
+        let published = self.published_checkpoint(interrupted || checkpoint.size.0 == 0)?;
+        refuse_rollback(published.as_ref(), &checkpoint)?;
         for bundle in Journal::read(&self.files)? {
             // A bundle beyond the committed size was staged but never committed.
             if bundle.new_size <= checkpoint.size.0 {
@@ -255,34 +342,34 @@ impl Sequencer {
             }
         }
         self.load(&checkpoint)?;
-        if interrupted || checkpoint.size.0 == 0 {
-            self.publish()?;
+        if let Some(published) = &published {
+            refuse_fork(&self.files, published, &checkpoint)?;
+        }
+        self.published = published.map_or(0, |published| published.size.0);
+        let waiting = self.published < checkpoint.size.0;
+        if interrupted || waiting || checkpoint.size.0 == 0 {
+            // Opening asks no witness: the next record or `publish` does.
+            if self.quorum.is_none() || checkpoint.size.0 == 0 {
+                self.publish()?;
+            }
             self.settle()?;
         }
         Ok(())
     }
 
-    /// Never writes on a database that was set back behind a checkpoint already published.
-    fn refuse_rollback(&self, committed: &Checkpoint) -> Result<(), LedgerError> {
-        let published = self.files.read_checkpoint()?;
-        let published =
-            published.and_then(|note| Checkpoint::open(&note, self.signer.verifier_key()).ok());
-        match published {
-            Some(published) if published.size > committed.size => Err(damaged(&format!(
-                "the database knows {} entries, but {} were published: it was set back or altered",
-                committed.size, published.size
-            ))),
-            _ => Ok(()),
-        }
-    }
-
-    fn diverged(&self, published: &[u8], committed: &Checkpoint) -> LedgerError {
-        match Checkpoint::open(published, self.signer.verifier_key()) {
-            Ok(published) => damaged(&format!(
-                "the checkpoint file covers {} entries, the database {}",
-                published.size, committed.size
-            )),
-            Err(error) => damaged(&format!("the checkpoint file: {error}")),
+    /// The published checkpoint. After an interrupted write it may be missing or torn.
+    fn published_checkpoint(&self, may_fail: bool) -> Result<Option<Checkpoint>, LedgerError> {
+        let Some(note) = self.files.read_checkpoint()? else {
+            return if may_fail {
+                Ok(None)
+            } else {
+                Err(damaged("the checkpoint file is missing"))
+            };
+        };
+        match Checkpoint::open(&note, self.signer.verifier_key()) {
+            Ok(published) => Ok(Some(published)),
+            Err(_) if may_fail => Ok(None),
+            Err(error) => Err(damaged(&format!("the checkpoint file: {error}"))),
         }
     }
 
@@ -308,6 +395,10 @@ impl Sequencer {
         } else {
             self.files
                 .read_tile(tile(TileLevel::Entries, checkpoint.size.0 / 256, width)?)?
+        };
+        self.sealed = match self.db.entry(checkpoint.size.0.saturating_sub(1))? {
+            Some(last) if checkpoint.size.0 > 0 => is_seal(&last.leaf),
+            _ => false,
         };
         self.edge = edge;
         Ok(())
@@ -344,6 +435,71 @@ fn open_checkpoint(note: &[u8], key: &VerifierKey) -> Result<Checkpoint, LedgerE
         }
         _ => damaged(&format!("the database's checkpoint: {error}")),
     })
+}
+
+/// Never writes on a database that was set back behind a checkpoint already published.
+fn refuse_rollback(
+    published: Option<&Checkpoint>,
+    committed: &Checkpoint,
+) -> Result<(), LedgerError> {
+    match published {
+        Some(published) if published.size > committed.size => Err(damaged(&format!(
+            "the database knows {} entries, but {} were published: it was set back or altered",
+            committed.size, published.size
+        ))),
+        _ => Ok(()),
+    }
+}
+
+/// Never writes on a log that does not start with what was published.
+pub(crate) fn refuse_fork(
+    files: &Files,
+    published: &Checkpoint,
+    committed: &Checkpoint,
+) -> Result<(), LedgerError> {
+    let mut tiles = TileReader::new(committed.size, |tile| read_tile(files, tile));
+    let root = if published.size == committed.size {
+        committed.root
+    } else {
+        colophon_tlog::root(&mut tiles, published.size).map_err(|TileFault(why)| why)?
+    };
+    if root == published.root {
+        Ok(())
+    } else {
+        Err(damaged(
+            "the published checkpoint has another root than the log had at its size: one of them was altered",
+        ))
+    }
+}
+
+/// The proof that the tree of `new` entries starts with the one of `old`.
+fn consistency_proof(
+    files: &Files,
+    old: TreeSize,
+    new: TreeSize,
+) -> Result<Vec<Hash>, LedgerError> {
+    let mut tiles = TileReader::new(new, |tile| read_tile(files, tile));
+    prove_consistency(&mut tiles, old, new).map_err(|error| match error {
+        TreeError::Read(TileFault(error)) => error,
+        _ => damaged("there is no proof between trees of these sizes"),
+    })
+}
+
+/// Why a tile gave no hashes.
+struct TileFault(LedgerError);
+
+impl From<TileError> for TileFault {
+    fn from(error: TileError) -> Self {
+        Self(damaged(&error.to_string()))
+    }
+}
+
+fn read_tile(files: &Files, tile: Tile) -> Result<Vec<u8>, TileFault> {
+    files.read_tile(tile).map_err(TileFault)
+}
+
+pub(crate) fn is_seal(leaf: &[u8]) -> bool {
+    Event::decode(leaf).is_ok_and(|event| event.what == EventKind::ShardSealed)
 }
 
 fn tile(level: TileLevel, index: u64, width: u16) -> Result<Tile, LedgerError> {

@@ -1,16 +1,18 @@
 //! The writer thread: gathers waiting records into groups and commits them together.
 
-use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use colophon_tlog::{Hash, LeafIndex, TreeSize};
 
+use crate::erase::{ErasureOutcome, Order};
 use crate::error::LedgerError;
 use crate::ledger::LedgerOptions;
 use crate::record::Prepared;
 use crate::sequencer::Sequencer;
+use crate::shards::{RecordId, ShardName};
 
 /// Jobs that may wait before callers are held up.
 const QUEUE: usize = 4_096;
@@ -24,7 +26,9 @@ const OFFER: Duration = Duration::from_millis(6);
 /// The durable place of an entered record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Receipt {
-    /// Its index in the log.
+    /// The shard that holds it.
+    pub shard: ShardName,
+    /// Its index in the shard.
     pub index: LeafIndex,
     /// Hash of its leaf.
     pub leaf_hash: Hash,
@@ -32,14 +36,64 @@ pub struct Receipt {
     pub tree_size: TreeSize,
 }
 
-type Answer = Result<Vec<Receipt>, LedgerError>;
+impl Receipt {
+    /// The place that is always the same.
+    pub fn id(&self) -> RecordId {
+        RecordId {
+            shard: self.shard,
+            index: self.index,
+        }
+    }
+}
 
-/// Records that are entered together, and where the answer goes.
+/// What the writer is asked to do.
+pub(crate) enum Task {
+    /// Enter records, all of them or none.
+    Append(Vec<Prepared>),
+    /// Enter this if nothing was entered before.
+    First(Prepared),
+    /// Enter this as the last entry, if that has not been done.
+    Seal(Prepared),
+    /// Publish what is durable and not yet published.
+    Publish,
+    /// Erase parts of records and enter the redactions.
+    Erase(Order),
+}
+
+/// What came of a task.
+pub(crate) struct Answer {
+    pub outcome: Outcome,
+    /// Records that were not looked at, because the shard is sealed.
+    pub unused: Vec<Prepared>,
+    /// What an erasure did.
+    pub erasure: Option<ErasureOutcome>,
+}
+
+type Outcome = Result<Vec<Receipt>, LedgerError>;
+
+/// A task, and where the answer goes.
 struct Job {
-    records: Vec<Prepared>,
-    /// How many records it brought.
-    count: usize,
+    task: Task,
     answer: SyncSender<Answer>,
+}
+
+impl Job {
+    /// How many records it brings to a group; `None` for a task that stands alone.
+    fn records(&self) -> Option<usize> {
+        match &self.task {
+            Task::Append(records) => Some(records.len()),
+            _ => None,
+        }
+    }
+
+    fn reply(self, outcome: Outcome, erasure: Option<ErasureOutcome>) {
+        // A caller that no longer waits needs no answer.
+        let _ = self.answer.send(Answer {
+            outcome,
+            unused: Vec::new(),
+            erasure,
+        });
+    }
 }
 
 /// Handle to the writer thread; dropping it lets the thread finish what was handed in.
@@ -58,7 +112,7 @@ impl Writer {
             sequencer,
             inbox,
             next: None,
-            options: *options,
+            options: options.clone(),
         };
         let report = Arc::clone(&failure);
         let thread = thread::Builder::new()
@@ -83,21 +137,21 @@ impl Writer {
         })
     }
 
-    /// Hands records in and waits until they are durable.
-    pub fn append(&self, records: Vec<Prepared>) -> Answer {
+    /// Does a task and waits for it. The error of one whose records were not looked at, because the shard is sealed,
+    /// is [`LedgerError::Sealed`], and the records come back.
+    pub fn run(&self, task: Task) -> Answer {
         let (answer, reply) = sync_channel(1);
-        let sent = self.jobs.as_ref().is_some_and(|jobs| {
-            jobs.send(Job {
-                count: records.len(),
-                records,
-                answer,
-            })
-            .is_ok()
-        });
-        if !sent {
-            return Err(self.stopped());
-        }
-        reply.recv().unwrap_or_else(|_| Err(self.stopped()))
+        let job = Job { task, answer };
+        let sent = self
+            .jobs
+            .as_ref()
+            .is_some_and(|jobs| jobs.send(job).is_ok());
+        let answer = if sent { reply.recv().ok() } else { None };
+        answer.unwrap_or_else(|| Answer {
+            outcome: Err(self.stopped()),
+            unused: Vec::new(),
+            erasure: None,
+        })
     }
 
     fn stopped(&self) -> LedgerError {
@@ -136,7 +190,7 @@ impl Worker {
             let lock = match self.sequencer.begin(self.options.lock_timeout) {
                 Ok(lock) => lock,
                 Err(error) => {
-                    reply(vec![job], &Err(error.clone()));
+                    job.reply(Err(error.clone()), None);
                     match error {
                         // Somebody else's turn is no reason to stop.
                         LedgerError::Busy(_) => continue,
@@ -144,7 +198,7 @@ impl Worker {
                     }
                 }
             };
-            self.commit_groups(job)?;
+            self.take_turn(job)?;
             drop(lock);
             if self.next.is_some() {
                 thread::sleep(OFFER);
@@ -153,8 +207,8 @@ impl Worker {
         Ok(())
     }
 
-    /// Commits groups while jobs wait, up to the turn's limit, then makes the files durable.
-    fn commit_groups(&mut self, first: Job) -> Result<(), LedgerError> {
+    /// Works while jobs wait, up to the turn's limit, then makes the files durable.
+    fn take_turn(&mut self, first: Job) -> Result<(), LedgerError> {
         self.next = Some(first);
         let mut patience = Duration::ZERO;
         for _ in 0..GROUPS_PER_LOCK {
@@ -165,20 +219,10 @@ impl Worker {
             else {
                 break;
             };
-            let mut group = self.gather(job, patience);
-            let mut records = Vec::new();
-            for job in &mut group {
-                records.append(&mut job.records);
-            }
-            let outcome = self.sequencer.commit(&records);
-            // Callers that were just answered come back at once; waiting for them makes the next group whole.
-            patience = if group.len() > 1 {
-                GATHER
-            } else {
-                Duration::ZERO
+            patience = match job.records() {
+                Some(records) => self.append(job, records, patience)?,
+                None => self.single(job)?,
             };
-            reply(group, &outcome);
-            outcome?;
             if self.sequencer.wants_settling()? {
                 break;
             }
@@ -186,40 +230,136 @@ impl Worker {
         self.sequencer.settle()
     }
 
-    fn gather(&mut self, first: Job, patience: Duration) -> Vec<Job> {
+    /// Commits a group that starts with `first`; returns how long to wait for the next one.
+    fn append(
+        &mut self,
+        first: Job,
+        size: usize,
+        patience: Duration,
+    ) -> Result<Duration, LedgerError> {
+        if self.sequencer.is_sealed() {
+            give_back(first);
+            return Ok(Duration::ZERO);
+        }
+        let group = self.gather(first, size, patience);
+        let mut records = Vec::new();
+        let mut callers = Vec::new();
+        for job in group {
+            if let Task::Append(mut brought) = job.task {
+                callers.push((brought.len(), job.answer));
+                records.append(&mut brought);
+            }
+        }
+        let outcome = self.sequencer.commit(&records);
+        let many = callers.len() > 1;
+        reply(callers, &outcome);
+        carry_on(outcome)?;
+        // Callers that were just answered come back at once; waiting for them makes the next group whole.
+        Ok(if many { GATHER } else { Duration::ZERO })
+    }
+
+    fn single(&mut self, job: Job) -> Result<Duration, LedgerError> {
+        let sequencer = &mut self.sequencer;
+        let mut erasure = None;
+        let outcome = match &job.task {
+            Task::First(event) if sequencer.size() == 0 => {
+                sequencer.commit(std::slice::from_ref(event))
+            }
+            Task::Seal(event) => {
+                let sealed = if sequencer.is_sealed() {
+                    sequencer.publish_waiting().map(|()| Vec::new())
+                } else {
+                    sequencer.commit(std::slice::from_ref(event))
+                };
+                // Once the list says that it is sealed, nobody opens the shard for writing, and with that finishes
+                // what a crash interrupted: its files are to be durable before.
+                sealed.and_then(|receipts| sequencer.finish().map(|()| receipts))
+            }
+            Task::Erase(_) if sequencer.is_sealed() => {
+                job.reply(Err(LedgerError::Sealed), None);
+                return Ok(Duration::ZERO);
+            }
+            Task::Erase(order) => {
+                let plan = match sequencer.plan_erasure(order) {
+                    Ok(plan) => plan,
+                    // Refused before anything was written: no reason to stop.
+                    Err(refused) => {
+                        job.reply(Err(refused), None);
+                        return Ok(Duration::ZERO);
+                    }
+                };
+                sequencer.erase(plan).map(|outcome| {
+                    erasure = Some(outcome);
+                    Vec::new()
+                })
+            }
+            _ => sequencer.publish_waiting().map(|()| Vec::new()),
+        };
+        job.reply(outcome.clone(), erasure);
+        carry_on(outcome)?;
+        Ok(Duration::ZERO)
+    }
+
+    fn gather(&mut self, first: Job, mut size: usize, patience: Duration) -> Vec<Job> {
         let until = Instant::now() + patience;
-        let mut size = first.records.len();
         let mut group = vec![first];
         while size < self.options.max_group {
-            match self
-                .inbox
-                .recv_timeout(until.saturating_duration_since(Instant::now()))
-            {
-                Ok(job) if size + job.records.len() <= self.options.max_group => {
-                    size += job.records.len();
+            let left = until.saturating_duration_since(Instant::now());
+            let Ok(job) = self.inbox.recv_timeout(left) else {
+                break;
+            };
+            match job.records() {
+                Some(records) if size + records <= self.options.max_group => {
+                    size += records;
                     group.push(job);
                 }
-                Ok(job) => {
+                _ => {
                     self.next = Some(job);
                     break;
                 }
-                Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => break,
             }
         }
         group
     }
 }
 
-/// Answers every job of a group with its share of the receipts.
-fn reply(group: Vec<Job>, outcome: &Answer) {
+/// Whether the writer can go on: it can when records are durable and only their publication waits for witnesses.
+fn carry_on(outcome: Outcome) -> Result<(), LedgerError> {
+    match outcome {
+        Ok(_) | Err(LedgerError::NoQuorum(_)) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Hands the records of a job back, because the shard is sealed.
+fn give_back(job: Job) {
+    let Job { task, answer } = job;
+    let unused = match task {
+        Task::Append(records) => records,
+        _ => Vec::new(),
+    };
+    // A caller that no longer waits needs no answer.
+    let _ = answer.send(Answer {
+        outcome: Err(LedgerError::Sealed),
+        unused,
+        erasure: None,
+    });
+}
+
+/// Answers every caller of a group with its share of the receipts.
+fn reply(callers: Vec<(usize, SyncSender<Answer>)>, outcome: &Outcome) {
     let mut done = 0;
-    for job in group {
+    for (count, answer) in callers {
         let share = outcome
             .as_ref()
-            .map(|receipts| receipts[done..done + job.count].to_vec())
+            .map(|receipts| receipts[done..done + count].to_vec())
             .map_err(Clone::clone);
-        done += job.count;
+        done += count;
         // A caller that no longer waits needs no answer.
-        let _ = job.answer.send(share);
+        let _ = answer.send(Answer {
+            outcome: share,
+            unused: Vec::new(),
+            erasure: None,
+        });
     }
 }

@@ -1,7 +1,6 @@
 //! The log's part of fsck: which copy of the entries the signed root covers, and where the others differ from it.
 
 use std::collections::HashMap;
-use std::fs;
 
 use colophon_tlog::{Checkpoint, Hash, RightEdge, Tile, TileLevel, decode_bundle, leaf_hash};
 
@@ -9,7 +8,7 @@ use super::{Check, ProblemKind};
 use crate::error::LedgerError;
 
 /// Entries looked at together: those of one full bundle.
-const BLOCK: u64 = 256;
+pub(super) const BLOCK: u64 = 256;
 
 /// Up to 256 neighbouring entries as the three places keep them; `None` where a place has none that can be read.
 pub(super) struct Block {
@@ -19,7 +18,7 @@ pub(super) struct Block {
 }
 
 /// A way to say what the leaf at a place is, given the hashes from row, bundle and tile.
-type Source = fn(Option<Hash>, Option<Hash>, Option<Hash>) -> Option<Hash>;
+pub(super) type Source = fn(Option<Hash>, Option<Hash>, Option<Hash>) -> Option<Hash>;
 
 /// In order of preference: what two of three agree on, then each alone.
 const SOURCES: [Source; 4] = [
@@ -45,7 +44,7 @@ struct Misplaced {
 }
 
 impl Block {
-    fn hashes(&self, source: Source) -> impl Iterator<Item = Option<Hash>> {
+    pub(super) fn hashes(&self, source: Source) -> impl Iterator<Item = Option<Hash>> {
         let hash = |leaf: &Option<Vec<u8>>| leaf.as_deref().map(leaf_hash);
         self.rows
             .iter()
@@ -68,7 +67,7 @@ impl Check<'_> {
     }
 
     /// The first source whose leaves lead to the signed root.
-    fn choose_source(&mut self, checkpoint: &Checkpoint) -> Result<Source, LedgerError> {
+    pub(super) fn choose_source(&mut self, checkpoint: &Checkpoint) -> Result<Source, LedgerError> {
         let mut edges: Vec<Option<RightEdge>> =
             SOURCES.iter().map(|_| Some(RightEdge::new())).collect();
         for start in (0..checkpoint.size.0).step_by(BLOCK as usize) {
@@ -158,7 +157,12 @@ impl Check<'_> {
     }
 
     /// Reads a block from all three places; `report` says whether unreadable files are to be reported.
-    fn block(&mut self, start: u64, size: u64, report: bool) -> Result<Block, LedgerError> {
+    pub(super) fn block(
+        &mut self,
+        start: u64,
+        size: u64,
+        report: bool,
+    ) -> Result<Block, LedgerError> {
         let count = BLOCK.min(size - start) as usize;
         let rows = self.leaf_rows(start, count, report);
         let mut bundle = vec![None; count];
@@ -286,13 +290,13 @@ impl Check<'_> {
 
     /// Partial versions of a tile that exist and are narrower than it.
     fn partials(&self, tile: Tile) -> Vec<Tile> {
-        let folder = self.files.path(&format!("{}.p", tile.full().path()));
-        let Ok(items) = fs::read_dir(folder) else {
+        let folder = format!("{}.p", tile.full().path());
+        let Ok(items) = self.files.list(&folder) else {
             return Vec::new();
         };
-        let width = |item: fs::DirEntry| item.file_name().to_str()?.parse().ok();
         let widths = items
-            .filter_map(|item| width(item.ok()?))
+            .iter()
+            .filter_map(|item| item.name.parse().ok())
             .filter(|width| *width < tile.width());
         widths
             .filter_map(|width| Tile::new(tile.level(), tile.index(), width).ok())
@@ -303,14 +307,9 @@ impl Check<'_> {
     fn stray_files(&mut self) -> Result<(), LedgerError> {
         let mut folders = vec!["tile".to_owned()];
         while let Some(folder) = folders.pop() {
-            let path = self.files.path(&folder);
-            let Ok(items) = fs::read_dir(&path) else {
-                continue;
-            };
-            for item in items {
-                let item = item.map_err(|error| LedgerError::io("cannot read", &path, &error))?;
-                let relative = format!("{folder}/{}", item.file_name().to_string_lossy());
-                if item.path().is_dir() {
+            for item in self.files.list(&folder)? {
+                let relative = format!("{folder}/{}", item.name);
+                if item.is_folder {
                     folders.push(relative);
                 } else if !self.seen.contains(&relative) {
                     self.report.add(

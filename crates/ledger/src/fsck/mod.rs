@@ -1,20 +1,30 @@
 //! Re-deriving a whole ledger: every problem is named, with the entry or file and what is wrong.
 
+mod erasures;
+mod ledger;
 mod log;
+mod repair;
 mod rows;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::path::Path;
 use std::time::Duration;
 
 use colophon_tlog::{Checkpoint, VerifierKey};
 
-use crate::db::{Db, is_writable};
+use crate::db::{Db, ErasedRow, Part};
 use crate::error::LedgerError;
+use crate::event::Redaction;
 use crate::files::Files;
 use crate::journal::Journal;
 use crate::pagesum;
+use crate::shards::ShardName;
+use crate::vault::{StorageKey, Vault};
+
+#[cfg(test)]
+pub(crate) use ledger::fsck_folder;
+pub use ledger::{FsckOptions, fsck, fsck_with};
+pub use repair::{RepairReport, repair};
 
 /// Most problems listed one by one.
 const MAX_PROBLEMS: usize = 10_000;
@@ -51,6 +61,8 @@ pub enum ProblemKind {
     Private,
     /// The manifest: missing or altered.
     Manifest,
+    /// What is noted of an erasure and what the log tells of it differ, or something erased is still there.
+    Erasure,
     /// An entry in an entry bundle is not the one that was entered.
     BundleEntry,
     /// A hash tile holds a wrong hash.
@@ -61,6 +73,22 @@ pub enum ProblemKind {
     FileMissing,
     /// A file that does not belong to the log.
     FileUnexpected,
+    /// The published checkpoint is older than what is stored: witnesses were missing, or somebody set it back.
+    Unpublished,
+    /// The published checkpoint lacks cosignatures that the policy asks for, or has a wrong one.
+    Cosignature,
+    /// The signed list of shards: missing, altered, or wrongly signed.
+    ShardList,
+    /// A shard that the list names is not there.
+    ShardMissing,
+    /// A shard that the list does not name.
+    ShardUnlisted,
+    /// A shard that cannot be examined at all.
+    ShardUnreadable,
+    /// A shard did not end as the list says, or without the event that seals it.
+    Seal,
+    /// A shard does not begin with the event that says how the one before it ended.
+    Opening,
 }
 
 /// One thing that is wrong.
@@ -68,7 +96,9 @@ pub enum ProblemKind {
 pub struct Problem {
     /// The sort.
     pub kind: ProblemKind,
-    /// The entry concerned.
+    /// The shard concerned.
+    pub shard: Option<ShardName>,
+    /// The entry concerned, in its shard.
     pub index: Option<u64>,
     /// The file concerned, relative to the ledger's folder.
     pub file: Option<String>,
@@ -78,28 +108,43 @@ pub struct Problem {
 
 impl fmt::Display for Problem {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.index, &self.file) {
-            (Some(index), Some(file)) => write!(f, "entry {index}, {file}: {}", self.what),
-            (Some(index), None) => write!(f, "entry {index}: {}", self.what),
-            (None, Some(file)) => write!(f, "{file}: {}", self.what),
-            (None, None) => f.write_str(&self.what),
+        match (self.shard, self.index) {
+            (Some(shard), Some(index)) => write!(f, "entry {shard}/{index}")?,
+            (None, Some(index)) => write!(f, "entry {index}")?,
+            (Some(shard), None) if self.file.is_none() => write!(f, "shard {shard}")?,
+            (_, None) => {}
         }
+        match &self.file {
+            Some(file) if self.index.is_some() => write!(f, ", {file}: ")?,
+            Some(file) => write!(f, "{file}: ")?,
+            None if self.index.is_some() || self.shard.is_some() => f.write_str(": ")?,
+            None => {}
+        }
+        f.write_str(&self.what)
     }
 }
 
 /// The outcome of [`fsck`].
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FsckReport {
-    /// Size of the newest believable checkpoint, `None` when there is none.
+    /// Size of the newest believable checkpoint of the newest shard, `None` when there is none.
     pub tree_size: Option<u64>,
+    /// Shards examined.
+    pub shards: u64,
     /// Entries examined.
     pub entries: u64,
     /// Tile and bundle files examined.
     pub files: u64,
+    /// Private parts that could not be looked into without the storage key.
+    pub locked: u64,
     /// What is wrong, at most 10,000.
     pub problems: Vec<Problem>,
     /// Further problems not listed.
     pub omitted: u64,
+    /// Erasures that a newer shard is said to tell of.
+    noted: Vec<(u64, Part, ErasedRow)>,
+    /// What this shard tells of records of older ones: index and time of the redaction.
+    told: Vec<(u64, i64, Redaction)>,
 }
 
 impl FsckReport {
@@ -118,6 +163,7 @@ impl FsckReport {
         if self.problems.len() < MAX_PROBLEMS {
             self.problems.push(Problem {
                 kind,
+                shard: None,
                 index,
                 file: file.map(str::to_owned),
                 what: what.into(),
@@ -128,29 +174,24 @@ impl FsckReport {
     }
 }
 
-/// Re-derives the ledger in `dir`: the root from the entries, then every tile, both checkpoints, every database row
-/// and column, commitment and manifest. Changes nothing; writers wait meanwhile.
-///
-/// # Errors
-/// Only when the ledger cannot be examined at all: [`LedgerError::NotFound`], [`LedgerError::Busy`],
-/// [`LedgerError::NeedsRecovery`]. Everything else is a problem in the report.
-pub fn fsck(dir: &Path, key: &VerifierKey) -> Result<FsckReport, LedgerError> {
-    let files = Files::new(dir);
-    if !files.database().exists() && files.read_checkpoint()?.is_none() {
-        return Err(LedgerError::NotFound(dir.to_owned()));
+/// Re-derives one shard: the root from the entries, then every tile, both checkpoints, every database row and column,
+/// commitment and manifest. Changes nothing; writers wait meanwhile.
+/// Without the storage key private parts are counted, not looked into.
+pub(crate) fn fsck_files(
+    files: Files,
+    key: &VerifierKey,
+    storage: Option<&StorageKey>,
+) -> Result<FsckReport, LedgerError> {
+    if !files.exists(&files.database()) && files.read_checkpoint()?.is_none() {
+        return Err(LedgerError::NotFound(files.dir().to_owned()));
     }
     let _lock = match files.lock(LOCK_TIMEOUT) {
-        Err(LedgerError::Io { .. }) if !is_writable(dir) => None,
+        Err(LedgerError::Io { .. }) if !files.is_writable() => None,
         lock => Some(lock?),
     };
-    let mut check = Check {
-        db: None,
-        files,
-        key,
-        report: FsckReport::default(),
-        seen: HashSet::new(),
-    };
+    let mut check = Check::new(files, key);
     check.open_database()?;
+    check.open_vault(storage)?;
     let trusted = check.checkpoints();
     check.journal();
     check.report.tree_size = trusted.as_ref().map(|checkpoint| checkpoint.size.0);
@@ -162,9 +203,24 @@ struct Check<'a> {
     files: Files,
     key: &'a VerifierKey,
     db: Option<Db>,
+    /// With the storage key, what opens private parts.
+    vault: Option<Vault>,
     report: FsckReport,
     /// Tile and bundle files already examined.
     seen: HashSet<String>,
+}
+
+impl<'a> Check<'a> {
+    fn new(files: Files, key: &'a VerifierKey) -> Self {
+        Self {
+            db: None,
+            vault: None,
+            files,
+            key,
+            report: FsckReport::default(),
+            seen: HashSet::new(),
+        }
+    }
 }
 
 impl Check<'_> {
@@ -192,6 +248,18 @@ impl Check<'_> {
                 Ok(())
             }
         }
+    }
+
+    fn open_vault(&mut self, storage: Option<&StorageKey>) -> Result<(), LedgerError> {
+        let (Some(storage), Some(db)) = (storage, &self.db) else {
+            return Ok(());
+        };
+        match db.vault_key() {
+            Ok(Some(wrapped)) => self.vault = Some(Vault::open(storage.clone(), &wrapped)?),
+            Ok(None) => {}
+            Err(error) => self.database_problem(&error),
+        }
+        Ok(())
     }
 
     fn pages(&mut self) {
@@ -249,27 +317,30 @@ impl Check<'_> {
                 ),
             );
         }
-        let waiting = self
-            .files
-            .journal()
-            .metadata()
-            .is_ok_and(|metadata| metadata.len() > 0);
+        let waiting = self.waiting() > 0;
         if published.size < committed.size && !waiting {
-            self.report.add(
-                ProblemKind::Root,
-                None,
-                Some(Files::CHECKPOINT),
-                format!(
-                    "an old checkpoint: it covers {} of {} entries",
-                    published.size, committed.size
-                ),
-            );
+            self.unpublished(published, committed);
         }
         Some(if committed.size > published.size {
             committed.clone()
         } else {
             published.clone()
         })
+    }
+
+    /// A published checkpoint that does not reach as far as the committed one must at least be of the same log.
+    fn unpublished(&mut self, published: &Checkpoint, committed: &Checkpoint) {
+        let file = Some(Files::CHECKPOINT);
+        if crate::sequencer::refuse_fork(&self.files, published, committed).is_err() {
+            let what = "an older checkpoint whose root the tiles do not lead to: the log was forked, or a tile altered";
+            self.report.add(ProblemKind::Root, None, file, what);
+        }
+        let what = format!(
+            "it covers {} of {} entries: the others wait for witnesses, or it was set back; the next record or \
+             `colophon ledger publish` renews it",
+            published.size, committed.size
+        );
+        self.report.add(ProblemKind::Unpublished, None, file, what);
     }
 
     fn published(&mut self) -> Option<Checkpoint> {
@@ -331,13 +402,13 @@ impl Check<'_> {
         None
     }
 
+    /// Bytes in the journal.
+    fn waiting(&self) -> u64 {
+        self.files.length(&self.files.journal()).unwrap_or(0)
+    }
+
     fn journal(&mut self) {
-        let waiting = self
-            .files
-            .journal()
-            .metadata()
-            .map_or(0, |metadata| metadata.len());
-        if waiting > 0 {
+        if self.waiting() > 0 {
             let bundles = Journal::read(&self.files).map_or(0, |bundles| bundles.len());
             self.report.add(
                 ProblemKind::Interrupted,

@@ -1,6 +1,10 @@
 //! Golden bytes, commitments and properties of records.
 
+use super::prepared::Salts;
 use super::*;
+use crate::error::LedgerError;
+use crate::vault::{StorageKey, Vault};
+use colophon_tlog::leaf_hash;
 use proptest::option;
 use proptest::prelude::*;
 
@@ -48,6 +52,7 @@ pub(crate) fn golden_record() -> NewRecord {
         policy_hash: [0xcc; 32],
         width: 1024,
         height: 768,
+        requester: None,
         title: Some("A title".to_owned()),
         prompt: None,
         negative_prompt: None,
@@ -86,6 +91,75 @@ fn golden_generated() -> NewRecord {
     }
 }
 
+/// The leaf of [`golden_requested`], with a requester salt of 0x44.
+const GOLDEN_REQUESTED_LEAF: &str = "916f636f6c6f70686f6e2e7265636f7264031a6b49d20001826f5177656e2d496d6167652d32353132f677747261696e6564416c676f\
+    726974686d69634d656469615820aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa582005b3abf2579a\
+    5eb66403cd78be557fd860633a1fe2103c7642030defe32c657f6a75726e3a633270613a315820bbbbbbbbbbbbbbbbbbbbbbbbbbbbbb\
+    bbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbbb5820cccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccccc190400\
+    1903005820e2fb1c1d8a3a4ad592e30f6283dc7c5c6a891abf87ef3d44e2879b5a2e1679ee58204bfea621457cb05e4b0d50fede8dfd\
+    c7cc6b6d62b422e676885eb0c809f012ee58206589549eba4cd826c61627bd9a2c46f9f07e0db9ab00949a46e7a2f1564eed518d016d\
+    6578616d706c652f6d6f64656c8182716d6f64656c2e7361666574656e736f72735820dddddddddddddddddddddddddddddddddddddd\
+    dddddddddddddddddddddddddd714d4954204f52204170616368652d322e3082634d4954674343302d312e3001190200190200820708\
+    146565756c65721911945820881175ff98630ea49d512599104a97959b60e8955611b2a0f4d98731976dbe25";
+const GOLDEN_REQUESTED_PRIVATE: &str = "8b70636f6c6f70686f6e2e70726976617465036741207469746c6569612072656420666f785820000102030405060708090a0b0c0d0e\
+    0f101112131415161718191a1b1c1d1e1f420102f664736e6f7758203333333333333333333333333333333333333333333333333333\
+    3333333333336c416e6e61204578616d706c6558204444444444444444444444444444444444444444444444444444444444444444";
+
+/// A generation for somebody who is named.
+pub(crate) fn golden_requested() -> NewRecord {
+    NewRecord {
+        requester: Some("Anna Example".to_owned()),
+        ..golden_generated()
+    }
+}
+
+pub(crate) fn vault() -> Vault {
+    Vault::create(StorageKey::new([9; 32])).unwrap().0
+}
+
+const SALTS: Salts = Salts {
+    watermark: [0x11; 32],
+    private: [0x22; 32],
+    requester: [0x44; 32],
+};
+
+fn golden(record: NewRecord) -> Prepared {
+    Prepared::with_salts(record, &SALTS).unwrap()
+}
+
+fn prepared(record: NewRecord) -> Result<Prepared, LedgerError> {
+    Prepared::new(record)
+}
+
+/// The row as the database would give it back, and what opens it.
+fn row(record: NewRecord) -> (Prepared, PrivateRow, Vault) {
+    let vault = vault();
+    let prepared = Prepared::new(record).unwrap();
+    let private = prepared.private.as_ref().unwrap();
+    let subject = private.subject.as_ref().map(|name| {
+        let tag = vault.tag(name);
+        let (key, wrapped) = vault.new_subject(tag).unwrap();
+        (tag, key, wrapped)
+    });
+    let key = subject.as_ref().map(|(_, key, _)| key);
+    let row = PrivateRow {
+        watermark_id: private.watermark_id,
+        watermark_salt: private.watermark_salt,
+        fingerprint: private.fingerprint,
+        key: vault.wrap(key, prepared.leaf_hash, &private.key).unwrap(),
+        subject: subject.map(|(tag, _, wrapped)| (tag, wrapped)),
+        body: private.body.clone(),
+    };
+    (prepared, row, vault)
+}
+
+/// What the encrypted body holds, without its salt.
+fn body(prepared: &Prepared) -> Vec<u8> {
+    let private = prepared.private.as_ref().unwrap();
+    let salted = crate::vault::open_body(&private.key, prepared.leaf_hash, &private.body).unwrap();
+    salted[32..].to_vec()
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes
         .iter()
@@ -94,16 +168,16 @@ fn hex(bytes: &[u8]) -> String {
 
 #[test]
 fn golden_bytes() {
-    let prepared = Prepared::with_salts(golden_record(), [0x11; 32], [0x22; 32]).unwrap();
+    let prepared = golden(golden_record());
     assert_eq!(hex(&prepared.leaf), GOLDEN_LEAF);
-    assert_eq!(hex(&prepared.private.body), GOLDEN_PRIVATE);
+    assert_eq!(hex(&body(&prepared)), GOLDEN_PRIVATE);
 }
 
 #[test]
 fn golden_bytes_of_a_generated_picture() {
-    let prepared = Prepared::with_salts(golden_generated(), [0x11; 32], [0x22; 32]).unwrap();
+    let prepared = golden(golden_generated());
     assert_eq!(hex(&prepared.leaf), GOLDEN_GENERATED_LEAF);
-    assert_eq!(hex(&prepared.private.body), GOLDEN_GENERATED_PRIVATE);
+    assert_eq!(hex(&body(&prepared)), GOLDEN_GENERATED_PRIVATE);
     assert_eq!(
         PublicRecord::decode(&prepared.leaf).unwrap().generation,
         golden_generated().generation
@@ -111,12 +185,54 @@ fn golden_bytes_of_a_generated_picture() {
 }
 
 #[test]
+fn golden_bytes_of_a_picture_somebody_asked_for() {
+    let prepared = golden(golden_requested());
+    assert_eq!(hex(&prepared.leaf), GOLDEN_REQUESTED_LEAF);
+    assert_eq!(hex(&body(&prepared)), GOLDEN_REQUESTED_PRIVATE);
+    let leaf = PublicRecord::decode(&prepared.leaf).unwrap();
+    assert_eq!(
+        leaf.requester_commitment,
+        Some(requester_commitment(&[0x44; 32], "Anna Example"))
+    );
+    assert_eq!(leaf.generation, golden_generated().generation);
+}
+
+#[test]
+fn a_row_opens_only_with_its_leaf_and_its_columns() {
+    let (prepared, row, vault) = row(golden_requested());
+    let leaf = PublicRecord::decode(&prepared.leaf).unwrap();
+    assert!(row.open(&leaf, prepared.leaf_hash, &vault).is_ok());
+    let refused = |change: fn(&mut PrivateRow), says: &str| {
+        let mut row = row.clone();
+        change(&mut row);
+        let why = row.open(&leaf, prepared.leaf_hash, &vault).unwrap_err();
+        assert!(why.contains(says), "{why}");
+    };
+    refused(|row| row.watermark_id = Some(1), "watermark id");
+    refused(|row| row.fingerprint = None, "fingerprint");
+    refused(|row| row.body[40] ^= 1, "decrypt");
+    refused(|row| row.key[40] ^= 1, "decrypt");
+    refused(|row| row.subject = None, "decrypt");
+    let other = golden(golden_record());
+    assert!(row.open(&leaf, other.leaf_hash, &vault).is_err());
+    let stranger = Vault::create(StorageKey::new([8; 32])).unwrap().0;
+    assert!(row.open(&leaf, prepared.leaf_hash, &stranger).is_err());
+}
+
+#[test]
 fn the_leaf_holds_the_prompt_as_a_commitment_only() {
-    let prepared = Prepared::new(golden_generated()).unwrap();
+    let prepared = prepared(golden_requested()).unwrap();
     let holds = |bytes: &[u8], text: &[u8]| bytes.windows(text.len()).any(|found| found == text);
-    assert!(holds(&prepared.private.body, b"a red fox"));
-    for secret in [b"a red fox".as_slice(), b"snow", &[0x33; 32]] {
-        assert!(!holds(&prepared.leaf, secret));
+    let sealed = &prepared.private.as_ref().unwrap().body;
+    for secret in [
+        b"a red fox".as_slice(),
+        b"snow",
+        &[0x33; 32],
+        b"A title",
+        b"Anna",
+    ] {
+        assert!(holds(&body(&prepared), secret));
+        assert!(!holds(&prepared.leaf, secret) && !holds(sealed, secret));
     }
     let forgotten = NewRecord {
         prompt: None,
@@ -124,19 +240,20 @@ fn the_leaf_holds_the_prompt_as_a_commitment_only() {
         prompt_salt: None,
         ..golden_generated()
     };
-    let prepared = Prepared::new(forgotten).unwrap();
+    let (prepared, row, vault) = row(forgotten);
     let leaf = PublicRecord::decode(&prepared.leaf).unwrap();
     assert_eq!(leaf.generation, golden_generated().generation);
-    assert_eq!(prepared.private.open(&leaf).unwrap().prompt, None);
+    let part = row.open(&leaf, prepared.leaf_hash, &vault).unwrap();
+    assert_eq!(part.prompt, None);
 }
 
 #[test]
 fn a_prompt_that_was_not_committed_to_is_noticed() {
-    let prepared = Prepared::new(golden_generated()).unwrap();
+    let (prepared, row, vault) = row(golden_generated());
     let mut leaf = PublicRecord::decode(&prepared.leaf).unwrap();
     let generation = leaf.generation.as_mut().unwrap();
     generation.prompt_commitment = prompt_commitment(&[0x33; 32], "a red fox", None);
-    let refused = prepared.private.open(&leaf).unwrap_err();
+    let refused = row.open(&leaf, prepared.leaf_hash, &vault).unwrap_err();
     assert!(refused.contains("prompt"), "{refused}");
 }
 
@@ -145,7 +262,7 @@ fn a_generation_goes_with_its_kind_and_its_prompt() {
     let without = |change: fn(&mut NewRecord)| {
         let mut record = golden_generated();
         change(&mut record);
-        Prepared::new(record).map(|_| ()).unwrap_err().to_string()
+        prepared(record).map(|_| ()).unwrap_err().to_string()
     };
     for (change, says) in [
         (
@@ -179,9 +296,8 @@ const MAX_TEST_SEEDS: usize = 65;
 
 #[test]
 fn salts_hide_equal_records() {
-    let first = Prepared::new(golden_record()).unwrap();
-    let second = Prepared::new(golden_record()).unwrap();
-    assert_ne!(first.private.salt, second.private.salt);
+    let first = prepared(golden_requested()).unwrap();
+    let second = prepared(golden_requested()).unwrap();
     let decode = |prepared: &Prepared| PublicRecord::decode(&prepared.leaf).unwrap();
     assert_ne!(
         decode(&first).private_commitment,
@@ -191,11 +307,15 @@ fn salts_hide_equal_records() {
         decode(&first).watermark_commitment,
         decode(&second).watermark_commitment
     );
+    assert_ne!(
+        decode(&first).requester_commitment,
+        decode(&second).requester_commitment
+    );
 }
 
 #[test]
 fn the_largest_leaf_fits_the_log() {
-    let mut record = golden_generated();
+    let mut record = golden_requested();
     let long = "x".repeat(MAX_PUBLIC_TEXT);
     let name = "x".repeat(256);
     record.generation = Some(Generation {
@@ -219,7 +339,7 @@ fn the_largest_leaf_fits_the_log() {
     });
     record.source_type.clone_from(&long);
     record.manifest_id = long;
-    assert!(Prepared::new(record).unwrap().leaf.len() < 65_535);
+    assert!(prepared(record).unwrap().leaf.len() < 65_535);
 }
 
 prop_compose! {
@@ -265,6 +385,7 @@ prop_compose! {
         manifest in proptest::collection::vec(any::<u8>(), 0..50),
         generation in option::of(generations()),
         kept: (bool, [u8; 32], Option<String>),
+        kept_requester: Option<String>,
     ) -> NewRecord {
         let (keep, salt, negative) = kept;
         let prompt = private.1;
@@ -296,6 +417,7 @@ prop_compose! {
             policy_hash: hashes[2],
             width: numbers.1,
             height: numbers.2,
+            requester: kept_requester,
             title: private.0,
             prompt,
             negative_prompt,
@@ -309,14 +431,16 @@ prop_compose! {
 proptest! {
     #[test]
     fn records_round_trip(record in records()) {
-        let prepared = Prepared::new(record.clone()).unwrap();
+        let (prepared, row, vault) = row(record.clone());
         let leaf = PublicRecord::decode(&prepared.leaf).unwrap();
-        prop_assert_eq!(leaf.encode(), prepared.leaf);
+        prop_assert_eq!(&leaf.encode(), &prepared.leaf);
+        prop_assert_eq!(prepared.leaf_hash, leaf_hash(&prepared.leaf));
         prop_assert_eq!((leaf.issued_at, leaf.kind, &leaf.generator), (record.issued_at, record.kind, &record.generator));
         prop_assert_eq!((&leaf.source_type, &leaf.manifest_id), (&record.source_type, &record.manifest_id));
         prop_assert_eq!((leaf.width, leaf.height, leaf.is_marked()), (record.width, record.height, record.watermark_id.is_some()));
         prop_assert_eq!(&leaf.generation, &record.generation);
-        let part = prepared.private.open(&leaf).unwrap();
+        let part = row.open(&leaf, prepared.leaf_hash, &vault).unwrap();
+        prop_assert_eq!(part.requester.is_some(), part.requester_salt.is_some());
         let sent = PrivatePart {
             watermark_id: record.watermark_id,
             fingerprint: record.fingerprint,
@@ -326,6 +450,8 @@ proptest! {
             negative_prompt: record.negative_prompt,
             prompt_salt: record.prompt_salt,
             unmarked_reason: record.unmarked_reason,
+            requester: record.requester,
+            requester_salt: part.requester_salt,
         };
         prop_assert_eq!(part, sent);
     }
@@ -333,10 +459,10 @@ proptest! {
     /// Every accepted byte string is the one encoding of what it says.
     #[test]
     fn altered_leaves_are_refused_or_canonical(record in records(), at: proptest::sample::Index, byte: u8, cut: bool) {
-        let mut leaf = Prepared::new(record).unwrap().leaf;
+        let mut leaf = prepared(record).unwrap().leaf;
         let at = at.index(leaf.len());
         if cut { leaf.truncate(at) } else { leaf[at] = byte }
-        if let Ok(decoded) = PublicRecord::decode(&leaf) {
+        if let Ok(decoded) = crate::leaf::Leaf::decode(&leaf) {
             prop_assert_eq!(decoded.encode(), leaf);
         }
     }

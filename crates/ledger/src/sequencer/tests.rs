@@ -1,9 +1,12 @@
 //! Crashes at every step, torn journals, full disks.
 
 use super::*;
-use crate::fsck::{ProblemKind, fsck};
-use crate::ledger::Ledger;
+use crate::erase::{By, Erasure, ErasureTarget, Order};
+use crate::event::{ErasureReason, Parts};
+use crate::fsck::{FsckReport, ProblemKind, fsck_files};
+use crate::ledger::LedgerOptions;
 use crate::record::tests::golden_record;
+use crate::shard::Shard;
 use colophon_tlog::Ed25519Signer;
 use std::path::{Path, PathBuf};
 
@@ -15,6 +18,11 @@ pub(crate) struct Faults {
 }
 
 impl Sequencer {
+    /// Moves the write-ahead log although it is short.
+    pub(crate) fn compact(&self) -> Result<(), LedgerError> {
+        self.db.compact()
+    }
+
     pub(super) fn step(&self) -> Result<(), LedgerError> {
         self.faults.steps.set(self.faults.steps.get() + 1);
         match self.faults.fail_at {
@@ -30,8 +38,18 @@ fn signer() -> Ed25519Signer {
     Ed25519Signer::from_seed("example.org/log", &[3; 32]).unwrap()
 }
 
+fn storage() -> StorageKey {
+    StorageKey::new([6; 32])
+}
+
 fn open(dir: &Path) -> Sequencer {
-    Sequencer::open(Files::new(dir), Box::new(signer()), TIMEOUT).unwrap()
+    Sequencer::open(Files::new(dir), Box::new(signer()), TIMEOUT)
+        .and_then(|sequencer| sequencer.with_storage(Some(&storage()), TIMEOUT))
+        .unwrap()
+}
+
+fn checked(dir: &Path) -> FsckReport {
+    fsck_files(Files::new(dir), signer().verifier_key(), Some(&storage())).unwrap()
 }
 
 fn batch(first: u64, count: u64) -> Vec<Prepared> {
@@ -68,26 +86,29 @@ impl Drop for TempDir {
 
 /// Everything that was acknowledged is there and proven, fsck agrees, and writing goes on.
 fn check_after_crash(dir: &Path, acknowledged: &[Receipt], what: &str) {
-    let ledger = Ledger::open(dir, "example.org/log", Box::new(signer()))
+    let options = LedgerOptions {
+        storage_key: Some(storage()),
+        ..LedgerOptions::default()
+    };
+    let name = ShardName::at(0);
+    let shard = Shard::open(Files::new(dir), name, Box::new(signer()), &options)
         .unwrap_or_else(|e| panic!("{what}: {e}"));
     for receipt in acknowledged {
-        let entry = ledger.get(receipt.index.0).unwrap().unwrap();
-        assert_eq!(
-            colophon_tlog::leaf_hash(&entry.leaf),
-            receipt.leaf_hash,
-            "{what}"
-        );
-        assert!(entry.inclusion.is_ok(), "{what}: {:?}", entry.inclusion);
+        let entry = shard.reader.get(receipt.index.0).unwrap().unwrap();
+        let hash = colophon_tlog::leaf_hash(entry.leaf());
+        assert_eq!(hash, receipt.leaf_hash, "{what}");
+        let inclusion = entry.inclusion();
+        assert!(inclusion.is_ok(), "{what}: {inclusion:?}");
     }
-    let size = ledger.stats().unwrap().entries;
+    let size = shard.reader.stats().unwrap().entries;
     assert!(size >= acknowledged.len() as u64, "{what}");
     assert_eq!(
-        ledger.append(golden_record()).unwrap().index.0,
+        shard.append(batch(size, 1)).ok().unwrap()[0].index.0,
         size,
         "{what}"
     );
-    drop(ledger);
-    let report = fsck(dir, signer().verifier_key()).unwrap();
+    drop(shard);
+    let report = checked(dir);
     assert!(report.is_sound(), "{what}: {:#?}", report.problems);
 }
 
@@ -185,7 +206,7 @@ fn an_interrupted_write_is_named_and_finished() {
     let mut sequencer = open(&dir.0);
     let acknowledged = sequencer.commit(&batch(0, 3)).unwrap();
     drop(sequencer);
-    let problems = fsck(&dir.0, signer().verifier_key()).unwrap().problems;
+    let problems = checked(&dir.0).problems;
     assert!(
         matches!(&problems[..], [p] if p.kind == ProblemKind::Interrupted),
         "{problems:?}"
@@ -205,7 +226,7 @@ fn a_crash_while_pages_move_leaves_their_sums_right() {
         .run(|c| c.query_row("PRAGMA wal_checkpoint(PASSIVE)", [], |_| Ok(())))
         .unwrap();
     drop(sequencer);
-    let report = fsck(&dir.0, signer().verifier_key()).unwrap();
+    let report = checked(&dir.0);
     assert!(report.is_sound(), "{:?}", report.problems);
     check_after_crash(&dir.0, &acknowledged, "half a compaction");
     let left = dir
@@ -235,5 +256,78 @@ fn a_database_set_back_is_refused() {
     // Nor does it pass as an interrupted write.
     std::fs::write(dir.0.join("staged"), b"leftover").unwrap();
     assert!(matches!(reopen(), Some(LedgerError::Damaged(_))));
-    assert!(!fsck(&dir.0, signer().verifier_key()).unwrap().is_sound());
+    assert!(!checked(&dir.0).is_sound());
+}
+
+/// Files of the ledger that hold the bytes.
+fn found_in(dir: &Path, secret: &[u8]) -> Vec<String> {
+    let holds = |bytes: Vec<u8>| bytes.windows(secret.len()).any(|window| window == secret);
+    let files = std::fs::read_dir(dir).unwrap().map(|item| item.unwrap());
+    files
+        .filter(|item| item.path().is_file() && holds(std::fs::read(item.path()).unwrap()))
+        .map(|item| item.file_name().to_string_lossy().into_owned())
+        .collect()
+}
+
+/// Erases record 1 of 3 until step `fail_at` fails; returns whether it did.
+fn erase_until_crash(dir: &Path, fail_at: u32) -> bool {
+    let order = || Order {
+        erasure: Erasure {
+            target: ErasureTarget::Records(Vec::new()),
+            parts: Parts::All,
+            reason: ErasureReason::Request,
+            by: By::Person("Dora".to_owned()),
+            at: 1_800_000_100,
+        },
+        records: [1].into(),
+    };
+    let erase = |sequencer: &mut Sequencer| {
+        let _lock = sequencer.begin(TIMEOUT)?;
+        let plan = sequencer.plan_erasure(&order())?;
+        sequencer.erase(plan)
+    };
+    let mut sequencer = open(dir);
+    let acknowledged = sequencer.commit(&batch(0, 3)).unwrap();
+    sequencer.settle().unwrap();
+    let private = sequencer.db.private(1).unwrap().unwrap();
+    sequencer.faults = Faults {
+        steps: 0.into(),
+        fail_at: Some(fail_at),
+    };
+    let crashed = erase(&mut sequencer).is_err();
+    drop(sequencer);
+    // Opening cleans up; then the record is whole or gone, and the log says which.
+    let sequencer = open(dir);
+    let is_there = sequencer.db.private(1).unwrap().is_some();
+    let what = format!("step {fail_at}");
+    assert_eq!(sequencer.db.manifest(1).unwrap().is_some(), is_there);
+    assert_eq!(sequencer.size(), if is_there { 3 } else { 4 }, "{what}");
+    assert!(crashed || !is_there, "{what}");
+    drop(sequencer);
+    if !is_there {
+        for secret in [&private.key, &private.body] {
+            assert_eq!(found_in(dir, secret), [""; 0], "{what}");
+        }
+    }
+    check_after_crash(dir, &acknowledged, &what);
+    let mut sequencer = open(dir);
+    let outcome = erase(&mut sequencer).unwrap();
+    assert_eq!(outcome.erased.len(), usize::from(is_there), "{what}");
+    assert!(outcome.is_clean);
+    drop(sequencer);
+    assert_eq!(found_in(dir, &private.key), [""; 0], "{what}");
+    let report = checked(dir);
+    assert!(report.is_sound(), "{what}: {:#?}", report.problems);
+    crashed
+}
+
+#[test]
+fn a_crash_while_erasing_leaves_a_record_whole_or_gone() {
+    for step in 1.. {
+        let dir = TempDir::new(&format!("erase-{step}"));
+        if !erase_until_crash(&dir.0, step) {
+            assert!(step > 8, "the steps were passed: {step}");
+            return;
+        }
+    }
 }

@@ -4,13 +4,22 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use colophon_ledger::{
-    Agent, Backend, Generation, Kind, Ledger, NewRecord, NoteSigner, VerifierKey, WeightsFile,
-    prompt_commitment,
+    Agent, Backend, Entry, FsckOptions, FsckReport, Generation, Kind, Ledger, LedgerError,
+    LedgerOptions, NewRecord, NoteSigner, ReadOptions, StorageKey, VerifierKey, WeightsFile,
+    fsck_with, prompt_commitment,
 };
 use colophon_tlog::Ed25519Signer;
 use sha2::{Digest, Sha256};
 
 pub const ORIGIN: &str = "ledger.example.org/test";
+
+/// The shard that the records of [`record`] go into.
+pub const SHARD: &str = "2027h1";
+
+/// The folder of that shard.
+pub fn shard(dir: &Path) -> PathBuf {
+    dir.join(SHARD)
+}
 
 pub fn signer() -> Ed25519Signer {
     Ed25519Signer::from_seed(ORIGIN, &[42; 32]).unwrap()
@@ -20,8 +29,46 @@ pub fn key() -> VerifierKey {
     signer().verifier_key().clone()
 }
 
+pub fn storage() -> StorageKey {
+    StorageKey::new([77; 32])
+}
+
+pub fn options() -> LedgerOptions {
+    LedgerOptions {
+        storage_key: Some(storage()),
+        ..LedgerOptions::default()
+    }
+}
+
 pub fn open(dir: &Path) -> Ledger {
-    Ledger::open(dir, ORIGIN, Box::new(signer())).unwrap()
+    try_open(dir).unwrap()
+}
+
+pub fn try_open(dir: &Path) -> Result<Ledger, LedgerError> {
+    Ledger::open_with(dir, ORIGIN, Box::new(signer()), options())
+}
+
+/// For reading, with the storage key.
+pub fn reader(dir: &Path) -> Result<Ledger, LedgerError> {
+    let options = ReadOptions {
+        storage_key: Some(storage()),
+        ..ReadOptions::default()
+    };
+    Ledger::open_read_only_with(dir, key(), options)
+}
+
+/// fsck with the storage key.
+pub fn check(dir: &Path) -> FsckReport {
+    let options = FsckOptions {
+        storage_key: Some(storage()),
+        ..FsckOptions::default()
+    };
+    fsck_with(dir, &key(), &options).unwrap()
+}
+
+/// The record at an index of the newest shard.
+pub fn entry(ledger: &Ledger, index: u64) -> Entry {
+    ledger.get(index).unwrap().unwrap().into_record().unwrap()
 }
 
 /// A record that is different for every `n`; every third is of a generated picture.
@@ -84,6 +131,7 @@ fn stamped(n: u64) -> NewRecord {
         policy_hash: [6; 32],
         width: 1024,
         height: 768,
+        requester: None,
         title: Some(format!("Title {n}")),
         prompt: Some(format!("a prompt that stays private, {n}")),
         negative_prompt: None,

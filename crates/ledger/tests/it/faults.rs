@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
-use colophon_ledger::{Ledger, LedgerError, fsck};
+use colophon_ledger::{LedgerError, fsck};
 
-use crate::common::{ORIGIN, TempDir, copy_dir, key, open, record, signer, watermark_id};
+use crate::common::{
+    TempDir, check, copy_dir, key, open, reader, record, shard, try_open, watermark_id,
+};
 
 /// A write that fails acknowledges nothing, stops the writer, and leaves a ledger that opens again.
 #[cfg(target_os = "linux")]
@@ -13,7 +15,7 @@ use crate::common::{ORIGIN, TempDir, copy_dir, key, open, record, signer, waterm
 fn a_full_disk_stops_the_writer() {
     let dir = TempDir::new();
     open(dir.path()).append(record(0)).unwrap();
-    let journal = dir.path().join("staged");
+    let journal = shard(dir.path()).join("staged");
     std::fs::remove_file(&journal).unwrap();
     // Every write to this device fails with "no space left".
     std::os::unix::fs::symlink("/dev/full", &journal).unwrap();
@@ -50,7 +52,7 @@ fn a_read_only_folder_is_read_and_not_written() {
     let ledger = open(&dir.path().join("open"));
     ledger.append(record(0)).unwrap();
     copy_dir(&dir.path().join("open"), &crashed);
-    std::fs::remove_file(crashed.join("ledger.sqlite-shm")).unwrap();
+    std::fs::remove_file(shard(&crashed).join("ledger.sqlite-shm")).unwrap();
     let protect = |mode: &str| {
         let folders = [&clean, &crashed];
         assert!(
@@ -99,18 +101,61 @@ fn a_read_only_folder_is_read_and_not_written() {
 
 fn in_read_only_folders(dir: &Path) {
     let clean = dir.join("clean");
-    let ledger = Ledger::open_read_only(&clean, key()).unwrap();
+    let ledger = reader(&clean).unwrap();
     assert!(
         ledger.by_watermark_id(watermark_id(299)).unwrap()[0]
             .inclusion
             .is_ok()
     );
     assert!(fsck(&clean, &key()).unwrap().is_sound());
-    let refused = Ledger::open(&clean, ORIGIN, Box::new(signer())).unwrap_err();
+    let refused = try_open(&clean).unwrap_err();
     assert!(matches!(refused, LedgerError::NotWritable(_)), "{refused}");
-    let crashed = Ledger::open_read_only(&dir.join("crashed"), key()).unwrap_err();
+    let crashed = reader(&dir.join("crashed")).unwrap_err();
     assert!(
         matches!(crashed, LedgerError::NeedsRecovery(_)),
         "{crashed}"
     );
+}
+
+/// What has not moved into the database file yet is covered too: a byte gone bad in the write-ahead log sets the
+/// database back, which is named, and nothing more is written on it. What lies outside stays readable.
+#[test]
+fn a_flipped_byte_in_the_write_ahead_log_is_named_and_contained() {
+    let dir = TempDir::new();
+    let (whole, copy) = (dir.path().join("whole"), dir.path().join("copy"));
+    open(&whole)
+        .append_many((0..20).map(record).collect())
+        .unwrap();
+    let ledger = open(&whole);
+    ledger.append_many((20..40).map(record).collect()).unwrap();
+    let staged = shard(&whole).join("staged");
+    while std::fs::metadata(&staged).unwrap().len() > 0 {
+        std::thread::sleep(std::time::Duration::from_millis(2));
+    }
+    copy_dir(&whole, &copy);
+    std::fs::remove_file(shard(&copy).join("ledger.sqlite-shm")).unwrap();
+    assert!(check(&copy).is_sound());
+    let path = shard(&copy).join("ledger.sqlite-wal");
+    let original = std::fs::read(&path).unwrap();
+    for at in (0..original.len()).step_by(original.len() / 40) {
+        let mut bytes = original.clone();
+        bytes[at] ^= 0x10;
+        std::fs::write(&path, bytes).unwrap();
+        let report = check(&copy);
+        let named = report.problems.iter().any(|problem| {
+            let file = problem.file.as_deref().unwrap_or_default();
+            file.ends_with("ledger.sqlite") || problem.what.contains("the database was set back")
+        });
+        assert!(named, "byte {at}: {:?}", report.problems);
+        let refused = try_open(&copy).unwrap_err();
+        assert!(
+            matches!(refused, LedgerError::Damaged(_)),
+            "byte {at}: {refused}"
+        );
+        let entry = &reader(&copy)
+            .unwrap()
+            .by_watermark_id(watermark_id(7))
+            .unwrap()[0];
+        assert!(entry.inclusion.is_ok(), "byte {at}");
+    }
 }

@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 use std::path::Path;
 
-use crate::common::{TempDir, copy_dir, key, open, record, snapshot, watermark_id};
-use colophon_ledger::{FsckReport, Ledger, LedgerError, ProblemKind, Unproven, fsck};
+use crate::common::{
+    SHARD, TempDir, check, copy_dir, key, open, reader, record, shard, snapshot, watermark_id,
+};
+use colophon_ledger::{LedgerError, Private, ProblemKind, Unproven, fsck};
 use rusqlite::Connection;
 
 const ENTRIES: u64 = 600;
@@ -23,13 +25,9 @@ fn ledger() -> TempDir {
     dir
 }
 
-fn check(dir: &Path) -> FsckReport {
-    fsck(dir, &key()).unwrap()
-}
-
 /// Runs SQL on a ledger's database with the guard rails off.
-fn tamper(dir: &Path, sql: &str) {
-    let connection = Connection::open(dir.join("ledger.sqlite")).unwrap();
+pub fn tamper(dir: &Path, sql: &str) {
+    let connection = Connection::open(shard(dir).join("ledger.sqlite")).unwrap();
     let triggers: Vec<(String, String)> = connection
         .prepare("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger'")
         .unwrap()
@@ -147,7 +145,7 @@ fn every_kind_of_row_tampering_is_named() {
         ),
         ("UPDATE private SET fingerprint = zeroblob(32)", "Private"),
         ("UPDATE private SET fingerprint = NULL", "Private"),
-        ("UPDATE private SET salt = zeroblob(32)", "Private"),
+        ("UPDATE private SET key = zeroblob(72)", "Private"),
         ("UPDATE private SET body = x'00'", "Private"),
         ("UPDATE manifest SET bytes = x'00'", "Manifest"),
         ("UPDATE manifest SET bytes = x''", "Manifest"),
@@ -171,11 +169,11 @@ fn look_ups_notice_altered_rows() {
         watermark_id(4) as i64
     );
     tamper(dir.path(), &swap);
-    let ledger = Ledger::open_read_only(dir.path(), key()).unwrap();
+    let ledger = reader(dir.path()).unwrap();
     let found = ledger.by_watermark_id(watermark_id(4)).unwrap();
     assert_eq!(found.len(), 1);
     assert!(matches!(found[0].inclusion, Err(Unproven::Row(_))));
-    assert_eq!(found[0].private, None);
+    assert_eq!(found[0].private, Private::Missing);
     let found = ledger
         .by_fingerprint(&record(20).fingerprint.unwrap(), 0)
         .unwrap();
@@ -183,20 +181,20 @@ fn look_ups_notice_altered_rows() {
         .iter()
         .map(|(entry, _)| (entry.index.0, entry.inclusion.is_ok()))
         .collect();
-    assert_eq!(proven, [(20, true), (21, false)]);
+    assert_eq!(proven, [(21, false), (20, true)], "newest first");
     let found = ledger.by_asset_sha256(&record(30).asset_sha256).unwrap();
     let proven: Vec<_> = found
         .iter()
         .map(|entry| (entry.index.0, entry.inclusion.is_ok()))
         .collect();
-    assert_eq!(proven, [(30, true), (31, false)]);
+    assert_eq!(proven, [(31, false), (30, true)], "newest first");
     assert_eq!(
-        ledger.get(41).unwrap().unwrap().inclusion,
+        *ledger.get(41).unwrap().unwrap().inclusion(),
         Err(Unproven::Mismatch)
     );
     assert!(matches!(
         ledger.prove(41),
-        Err(LedgerError::Unproven { index: 41, .. })
+        Err(LedgerError::Unproven { id, .. }) if id.index.0 == 41
     ));
     assert!(matches!(
         ledger.manifest_bytes(50),
@@ -226,7 +224,7 @@ fn checkpoint_rows_and_schema_are_checked() {
     }
     let copy = TempDir::new();
     copy_dir(dir.path(), copy.path());
-    Connection::open(copy.path().join("ledger.sqlite"))
+    Connection::open(shard(copy.path()).join("ledger.sqlite"))
         .unwrap()
         .execute_batch("DROP TRIGGER entry_keep")
         .unwrap();
@@ -245,7 +243,7 @@ fn checkpoint_rows_and_schema_are_checked() {
 #[test]
 fn the_guard_rails_hold() {
     let dir = ledger();
-    let connection = Connection::open(dir.path().join("ledger.sqlite")).unwrap();
+    let connection = Connection::open(shard(dir.path()).join("ledger.sqlite")).unwrap();
     for sql in [
         "UPDATE entry SET leaf = x''",
         "DELETE FROM entry",
@@ -262,7 +260,7 @@ fn the_guard_rails_hold() {
 fn a_row_and_its_bundle_changed_alike_are_found() {
     // Somebody rewrites history in both readable copies; the hash tiles and the signed root still know.
     let dir = ledger();
-    let path = dir.path().join("tile/entries/000");
+    let path = shard(dir.path()).join("tile/entries/000");
     let mut bundle = std::fs::read(&path).unwrap();
     let needle = b"trainedAlgorithmicMedia";
     let at = bundle
@@ -298,7 +296,7 @@ fn a_row_and_its_bundle_changed_alike_are_found() {
 
 /// Hexadecimal of the first leaf in the first entry bundle.
 fn bundle_leaf(dir: &Path, length: usize) -> String {
-    let bundle = std::fs::read(dir.join("tile/entries/000")).unwrap();
+    let bundle = std::fs::read(shard(dir).join("tile/entries/000")).unwrap();
     let leaf = &bundle[2..2 + length];
     leaf.iter()
         .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
@@ -311,7 +309,7 @@ fn flipped_bytes_of_log_files_are_reported() {
     let mut flips = 0;
     for (relative, original) in snapshot(dir.path()) {
         let name = relative.to_str().unwrap();
-        if original.is_empty() || name.starts_with("ledger.sqlite") {
+        if original.is_empty() || name.contains("ledger.sqlite") {
             continue;
         }
         let path = dir.path().join(&relative);
@@ -322,16 +320,12 @@ fn flipped_bytes_of_log_files_are_reported() {
             std::fs::write(&path, bytes).unwrap();
             let report = check(dir.path());
             assert!(!report.is_sound(), "{name} byte {at}");
-            let file = if name == "ledger.sums" {
-                "ledger.sqlite"
-            } else {
-                name
-            };
+            let file = name.replace("ledger.sums", "ledger.sqlite");
             assert!(
                 report
                     .problems
                     .iter()
-                    .all(|p| p.file.as_deref() == Some(file)),
+                    .all(|p| p.file.as_deref() == Some(&file)),
                 "{name} {at} {:?}",
                 report.problems
             );
@@ -344,13 +338,13 @@ fn flipped_bytes_of_log_files_are_reported() {
         std::fs::remove_file(&path).unwrap();
         let removed = check(dir.path());
         assert!(
-            !removed.is_sound() || name.contains(".p/") || name == "lock",
+            !removed.is_sound() || name.contains(".p/") || name.ends_with("lock"),
             "{name} removed"
         );
         std::fs::write(&path, &original).unwrap();
     }
     assert!(flips > 200);
-    std::fs::write(dir.path().join("tile/0/003"), [0; 8_192]).unwrap();
+    std::fs::write(shard(dir.path()).join("tile/0/003"), [0; 8_192]).unwrap();
     let report = check(dir.path());
     assert!(
         matches!(&report.problems[..], [p] if p.kind == ProblemKind::FileUnexpected),
@@ -361,7 +355,7 @@ fn flipped_bytes_of_log_files_are_reported() {
 #[test]
 fn lost_page_sums_are_reported_until_the_next_writer_renews_them() {
     let dir = ledger();
-    std::fs::remove_file(dir.path().join("ledger.sums")).unwrap();
+    std::fs::remove_file(shard(dir.path()).join("ledger.sums")).unwrap();
     assert!(matches!(&check(dir.path()).problems[..], [p] if p.kind == ProblemKind::DatabasePage));
     open(dir.path()).append(record(ENTRIES)).unwrap();
     assert!(check(dir.path()).is_sound());
@@ -389,7 +383,7 @@ fn flipped_bytes_of_the_database_are_reported() {
     let ledger = open(dir.path());
     ledger.append_many((0..30).map(record).collect()).unwrap();
     drop(ledger);
-    let path = dir.path().join("ledger.sqlite");
+    let path = shard(dir.path()).join("ledger.sqlite");
     let original = std::fs::read(&path).unwrap();
     let positions = (0..100).chain((100..original.len()).step_by(199));
     for at in positions {
@@ -400,7 +394,7 @@ fn flipped_bytes_of_the_database_are_reported() {
         let named = report
             .problems
             .iter()
-            .any(|p| p.file.as_deref() == Some("ledger.sqlite"));
+            .any(|p| p.file.as_deref() == Some(&format!("{SHARD}/ledger.sqlite")));
         assert!(
             named,
             "byte {at} of {}: {:?}",

@@ -1,7 +1,15 @@
 //! The ledger from outside: entering, finding, proving, checking, and what must not work.
 #![expect(clippy::unwrap_used, reason = "tests and their helpers")]
 
+mod backup;
 mod common;
+mod decisions;
+mod erase;
+mod events;
 mod faults;
 mod fsck;
+mod query;
+mod shards;
 mod store;
+mod vectors;
+mod witnesses;

@@ -4,7 +4,10 @@ use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
-use crate::common::{ORIGIN, TempDir, copy_dir, key, open, record, signer, snapshot, watermark_id};
+use crate::common::{
+    ORIGIN, TempDir, copy_dir, entry, key, open, options, reader, record, shard, signer, snapshot,
+    watermark_id,
+};
 use colophon_ledger::{
     Kind, Ledger, LedgerError, LedgerOptions, PublicRecord, Unproven, check_proof, fsck,
 };
@@ -16,7 +19,7 @@ fn proven(ledger: &Ledger, n: u64) {
     assert!(entry.inclusion.is_ok(), "{:?}", entry.inclusion);
     let (sent, index) = (record(n), entry.index.0);
     assert_eq!(entry.record.asset_sha256, sent.asset_sha256);
-    let private = entry.private.as_ref().unwrap();
+    let private = entry.part().unwrap();
     assert_eq!(
         (private.title.as_ref(), private.prompt.as_ref()),
         (sent.title.as_ref(), sent.prompt.as_ref())
@@ -34,7 +37,7 @@ fn proven(ledger: &Ledger, n: u64) {
             .unwrap(),
         [(entry.clone(), 0)]
     );
-    assert_eq!(ledger.get(index).unwrap().as_ref(), Some(entry));
+    assert_eq!(&crate::common::entry(ledger, index), entry);
     assert_eq!(ledger.manifest_bytes(index).unwrap(), sent.manifest);
     let proof = ledger.prove(index).unwrap();
     assert!(check_proof(&proof, &entry.leaf, &key()).is_ok());
@@ -60,7 +63,7 @@ fn what_is_appended_is_found_and_proven() {
     }
     assert_eq!(ledger.list(690, 100).unwrap().len(), 10);
     assert_eq!(ledger.get(700).unwrap(), None);
-    assert!(matches!(ledger.prove(700), Err(LedgerError::NoEntry(700))));
+    assert!(matches!(ledger.prove(700), Err(LedgerError::NoEntry(_))));
     assert!(ledger.by_watermark_id(1).unwrap().is_empty());
     let stats = ledger.stats().unwrap();
     assert_eq!(
@@ -74,7 +77,7 @@ fn the_leaf_holds_nothing_private() {
     let dir = TempDir::new();
     let ledger = open(dir.path());
     ledger.append(record(1)).unwrap();
-    let entry = ledger.get(0).unwrap().unwrap();
+    let entry = entry(&ledger, 0);
     let sent = record(1);
     let secrets = [
         sent.title.unwrap().into_bytes(),
@@ -84,7 +87,7 @@ fn the_leaf_holds_nothing_private() {
         sent.watermark_id.unwrap().to_be_bytes().to_vec(),
     ];
     for (path, bytes) in snapshot(dir.path()) {
-        if !path.to_string_lossy().starts_with("ledger.sqlite") {
+        if !path.to_string_lossy().contains("ledger.sqlite") {
             for secret in &secrets {
                 assert!(
                     !bytes.windows(secret.len()).any(|window| window == secret),
@@ -128,10 +131,17 @@ fn watermark_ids_are_listed_from_any_entry_on() {
     unmarked.watermark_id = None;
     let records = vec![record(0), unmarked, record(2)];
     ledger.append_many(records).unwrap();
-    let (first, last) = ((0, watermark_id(0)), (2, watermark_id(2)));
-    assert_eq!(ledger.watermark_ids(0).unwrap(), [first, last]);
-    assert_eq!(ledger.watermark_ids(1).unwrap(), [last]);
-    assert_eq!(ledger.watermark_ids(3).unwrap(), []);
+    let found = ledger.watermark_ids(None).unwrap();
+    assert_eq!(
+        found
+            .iter()
+            .map(|(id, mark)| (id.index.0, *mark))
+            .collect::<Vec<_>>(),
+        [(0, watermark_id(0)), (2, watermark_id(2))]
+    );
+    let after = |place: usize| ledger.watermark_ids(Some(found[place].0)).unwrap();
+    assert_eq!(after(0), found[1..]);
+    assert_eq!(after(1), []);
 }
 
 #[test]
@@ -144,10 +154,10 @@ fn unmarked_pictures_are_said_so() {
     unmarked.unmarked_reason = Some("too flat".to_owned());
     unmarked.kind = Kind::Generate;
     ledger.append(unmarked).unwrap();
-    let entry = ledger.get(0).unwrap().unwrap();
+    let entry = entry(&ledger, 0);
     assert!(entry.inclusion.is_ok() && !entry.record.is_marked());
     assert_eq!(
-        entry.private.unwrap().unmarked_reason.as_deref(),
+        entry.part().unwrap().unmarked_reason.as_deref(),
         Some("too flat")
     );
 }
@@ -244,17 +254,19 @@ fn a_held_lock_is_a_clear_error_and_no_end() {
     let dir = TempDir::new();
     let options = LedgerOptions {
         lock_timeout: Duration::from_millis(30),
-        ..LedgerOptions::default()
+        ..options()
     };
-    let ledger = Ledger::open_with(dir.path(), ORIGIN, Box::new(signer()), &options).unwrap();
-    let lock = std::fs::File::open(dir.path().join("lock")).unwrap();
+    let ledger =
+        Ledger::open_with(dir.path(), ORIGIN, Box::new(signer()), options.clone()).unwrap();
+    ledger.append(record(0)).unwrap();
+    let lock = std::fs::File::open(shard(dir.path()).join("lock")).unwrap();
     lock.lock().unwrap();
     assert!(matches!(
         ledger.append(record(0)),
         Err(LedgerError::Busy(_))
     ));
     assert!(matches!(
-        Ledger::open_with(dir.path(), ORIGIN, Box::new(signer()), &options),
+        Ledger::open_with(dir.path(), ORIGIN, Box::new(signer()), options.clone()),
         Err(LedgerError::Busy(_))
     ));
     lock.unlock().unwrap();
@@ -282,7 +294,11 @@ fn other_keys_and_folders_are_refused() {
     std::fs::write(empty.path().join("ledger.sqlite"), vec![7; 5_000]).unwrap();
     assert!(matches!(
         Ledger::open_read_only(empty.path(), key()),
-        Err(LedgerError::Damaged(_))
+        Err(LedgerError::NoShards(_))
+    ));
+    assert!(matches!(
+        Ledger::open(empty.path(), ORIGIN, Box::new(signer())),
+        Err(LedgerError::NoShards(_))
     ));
 }
 
@@ -293,7 +309,7 @@ fn reading_changes_no_file() {
     ledger.append_many((0..300).map(record).collect()).unwrap();
     drop(ledger);
     let before = snapshot(dir.path());
-    let reader = Ledger::open_read_only(dir.path(), key()).unwrap();
+    let reader = reader(dir.path()).unwrap();
     proven(&reader, 299);
     assert!(matches!(
         reader.append(record(1)),
@@ -318,11 +334,11 @@ fn altered_state_shows_in_look_ups() {
     let altered = |path: &str, change: fn(&mut Vec<u8>)| {
         let copy = TempDir::new();
         copy_dir(dir.path(), copy.path());
-        let path = copy.path().join(path);
+        let path = shard(copy.path()).join(path);
         let mut bytes = std::fs::read(&path).unwrap();
         change(&mut bytes);
         std::fs::write(&path, bytes).unwrap();
-        let ledger = Ledger::open_read_only(copy.path(), key()).unwrap();
+        let ledger = reader(copy.path()).unwrap();
         let entry = ledger.by_watermark_id(watermark_id(3)).unwrap().remove(0);
         assert!(ledger.prove(3).is_err());
         entry.inclusion.unwrap_err()
