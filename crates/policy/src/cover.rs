@@ -20,39 +20,54 @@ impl Open {
 
     /// Takes what a rule accepts; whether there was anything left for it.
     pub(crate) fn take(&mut self, rule: &Accepted) -> bool {
+        !self.take_boxes(rule).is_empty()
+    }
+
+    /// Takes what a rule accepts; what there was left for it, in boxes that do not overlap.
+    pub(crate) fn take_boxes(&mut self, rule: &Accepted) -> Vec<Accepted> {
         let mut left = Vec::with_capacity(self.0.len());
-        let mut took = false;
+        let mut taken = Vec::new();
         for open in self.0.drain(..) {
-            if overlaps(&open, rule) {
-                took = true;
+            if let Some(both) = common(&open, rule) {
+                taken.push(both);
                 subtract(open, rule, &mut left);
             } else {
                 left.push(open);
             }
         }
         self.0 = left;
-        took
+        taken
     }
 
     /// How many combinations are left.
     pub(crate) fn count(&self) -> u64 {
-        let size = |open: &Accepted| {
-            open.iter()
-                .map(|bits| u64::from(bits.count_ones()))
-                .product::<u64>()
-        };
         self.0.iter().map(size).sum()
     }
 
     /// The first combination left, by the order of the signals and of their values.
     pub(crate) fn first(&self) -> Option<[usize; COUNT]> {
-        let lowest = |open: &Accepted| open.map(|bits| bits.trailing_zeros() as usize);
-        self.0.iter().map(lowest).min()
+        self.0.iter().map(first).min()
     }
 }
 
-fn overlaps(open: &Accepted, rule: &Accepted) -> bool {
-    open.iter().zip(rule).all(|(open, rule)| open & rule != 0)
+/// How many combinations are in a box.
+pub(crate) fn size(one: &Accepted) -> u64 {
+    let values = one.iter().map(|bits| u64::from(bits.count_ones()));
+    values.product()
+}
+
+/// The first combination in a box that is not empty.
+pub(crate) fn first(one: &Accepted) -> [usize; COUNT] {
+    one.map(|bits| bits.trailing_zeros() as usize)
+}
+
+/// What is in both boxes, if anything.
+pub(crate) fn common(one: &Accepted, other: &Accepted) -> Option<Accepted> {
+    let mut both = *one;
+    for (bits, other) in both.iter_mut().zip(other) {
+        *bits &= other;
+    }
+    both.iter().all(|bits| *bits != 0).then_some(both)
 }
 
 /// `open` without what `rule` accepts, in boxes that do not overlap.

@@ -1,25 +1,54 @@
-//! Verdict table: what the rules make of all evidence.
+//! Policies: who may do what, what a prompt might ask for, and what becomes of evidence.
 //!
-//! Each reader of a picture reports one value of a closed enum ([`Facts`]). An ordered table of rules
-//! ([`VerdictTable`], TOML) turns the combination into one verdict; the first rule that matches wins.
-//! The table is checked when it is loaded: every combination has a rule, and every rule is the first
-//! for some combination. The SHA-256 of the table's meaning ([`PolicyHash`]) goes into records and
-//! reports, so that a verdict can be recomputed later.
+//! A [`Bundle`] is a folder that decides as a whole: Cedar policies with their schema ([`Bundle::decide`]), word lists
+//! that screen prompts ([`Bundle::screen`]), the verdict table, the vocabulary that all of them use, and tests. It is
+//! named by one hash ([`PolicyHash`]), which goes into records and reports, and signed as a note.
+//!
+//! The verdict table: each reader of a picture reports one value of a closed enum ([`Facts`]). An ordered table of
+//! rules ([`VerdictTable`], TOML) turns the combination into one verdict; the first rule that matches wins. The table
+//! is checked when it is loaded: every combination has a rule, and every rule is the first for some combination.
 
+mod access;
+mod bundle;
 mod cover;
+mod diff;
 mod facts;
+mod files;
+mod golden;
+mod problem;
+mod reload;
+mod replay;
+mod screen;
+mod store;
 mod table;
+mod vocabulary;
 
 use std::fmt;
+use std::str::FromStr;
 
-use serde::{Deserialize, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use thiserror::Error;
 
+pub use access::{
+    AccessRequest, Change, Considered, Decision, Effect, Explanation, LoraName, Making,
+    MarkStrength, Obligations, Operation, Principal, PrincipalKind, Principals, Resource, Rule,
+    RuleRef, SignerClass, UNSTATED,
+};
+pub use bundle::{Bundle, check_note, sign, verdict_table};
+pub use diff::{AccessChange, BundleDiff, Named, VerdictChange};
 pub use facts::{
     AssetHash, Binding, Camera, Contradiction, Facts, FingerprintMatch, LedgerState,
     ManifestAgreement, ManifestState, Statement, Trace, WatermarkState,
 };
+pub use files::{Files, LISTING_HEAD, NOTE_FILE};
+pub use golden::CaseOutcome;
+pub use problem::{Place, Problem, Problems};
+pub use reload::{Reloaded, Reloader};
+pub use replay::{Outcome, PastDecision, Replayed, replay};
+pub use screen::{Label, Lexicon, Screen, Screening, Severity, normalise};
+pub use store::{InForce, Origin, PublishError, Published, Store};
 pub use table::VerdictTable;
+pub use vocabulary::Vocabulary;
 
 /// What a verdict means for programs.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -78,8 +107,8 @@ pub struct Verdict {
     pub reasons: Vec<String>,
 }
 
-/// SHA-256 over the canonical form of a table: its meaning, not its layout or comments.
-#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+/// SHA-256 of a bundle's canonical listing ([`Files::listing`]); 64 hexadecimal digits as text.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct PolicyHash(pub [u8; 32]);
 
 impl fmt::Display for PolicyHash {
@@ -98,6 +127,40 @@ impl Serialize for PolicyHash {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
+}
+
+impl FromStr for PolicyHash {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        let mut hash = [0; 32];
+        if text.len() != 64 || !text.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+            return Err(());
+        }
+        for (byte, digits) in hash.iter_mut().zip(text.as_bytes().chunks(2)) {
+            let digits = std::str::from_utf8(digits).map_err(|_| ())?;
+            *byte = u8::from_str_radix(digits, 16).map_err(|_| ())?;
+        }
+        Ok(Self(hash))
+    }
+}
+
+impl<'de> Deserialize<'de> for PolicyHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        text.parse()
+            .map_err(|()| serde::de::Error::custom("a bundle's hash has 64 hexadecimal digits"))
+    }
+}
+
+/// Bytes as lower-case hexadecimal digits.
+pub(crate) fn hex(bytes: &[u8]) -> String {
+    use std::fmt::Write as _;
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Why a verdict table is refused. Lines count from 1.

@@ -1,17 +1,23 @@
 //! Loading, checking and evaluating the ordered table of rules.
 
+use std::collections::BTreeMap;
+use std::ops::Range;
+
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 use toml::Spanned;
 
 use colophon_wording::{Language, Template, Wording, overclaim};
 
-use crate::cover::{Accepted, Open};
+use crate::cover::{self, Accepted, Open};
 use crate::facts::WhenFile;
-use crate::{Action, Facts, Finding, PolicyError, PolicyHash, Verdict};
+use crate::files::syntax_problem;
+use crate::problem::Problem;
+use crate::{Action, Facts, Finding, PolicyError, Verdict};
 
 /// The table that ships with the program.
 const BUILT_IN: &str = include_str!("../../../policies/verdicts.toml");
+/// Path in a bundle.
+pub(crate) const VERDICTS: &str = "verdicts.toml";
 /// Longest table read, bytes.
 const MAX_BYTES: usize = 256 * 1024;
 /// What a sentence may tell about the picture.
@@ -23,8 +29,6 @@ const PLACEHOLDERS: [&str; 6] = [
     "source",
     "tool",
 ];
-/// Separates this hash from every other use of SHA-256; the number is the canonical form's version.
-const HASH_DOMAIN: &str = "colophon verdict table 2";
 
 #[derive(Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -49,7 +53,6 @@ struct RuleFile {
 #[derive(Debug, Clone)]
 pub struct VerdictTable {
     rules: Vec<Rule>,
-    hash: PolicyHash,
 }
 
 #[derive(Debug, Clone)]
@@ -63,6 +66,35 @@ struct Rule {
 }
 
 impl Rule {
+    fn new(raw: RuleFile, earlier: &[Self], line: usize) -> Result<Self, PolicyError> {
+        if earlier.iter().any(|rule| rule.id == raw.verdict) {
+            return Err(PolicyError::DuplicateRule {
+                rule: raw.verdict,
+                line,
+            });
+        }
+        let own = own_sentences(&raw).map_err(|problem| PolicyError::BadSentence {
+            rule: raw.verdict.clone(),
+            problem,
+            line,
+        })?;
+        let accepted = raw
+            .when
+            .accepted()
+            .map_err(|signal| PolicyError::BadValueList {
+                rule: raw.verdict.clone(),
+                signal,
+                line,
+            })?;
+        Ok(Self {
+            id: raw.verdict,
+            finding: raw.finding,
+            action: raw.action,
+            own,
+            accepted,
+        })
+    }
+
     fn matches(&self, values: &[usize]) -> bool {
         let mut pairs = self.accepted.iter().zip(values);
         pairs.all(|(accepted, value)| accepted & 1 << value != 0)
@@ -84,59 +116,60 @@ impl VerdictTable {
     /// [`PolicyError`]: not TOML, unknown names, bad sentences, duplicate or unreachable rules, or a
     /// combination of facts without a rule.
     pub fn from_toml(text: &str) -> Result<Self, PolicyError> {
-        if text.len() > MAX_BYTES {
-            return Err(PolicyError::TooLong {
+        let file = parse(text).map_err(|error| match error {
+            Unread::TooLong => PolicyError::TooLong {
                 bytes: text.len(),
                 limit: MAX_BYTES,
-            });
-        }
-        let file: TableFile =
-            toml::from_str(text).map_err(|error| PolicyError::Syntax(error.to_string()))?;
-        let mut hasher = Sha256::new();
-        hash_text(&mut hasher, HASH_DOMAIN);
+            },
+            Unread::Syntax(error) => PolicyError::Syntax(error.to_string()),
+        })?;
+        Self::of(file, text).map_err(|(_, first)| first)
+    }
+
+    /// As [`Self::from_toml`], for a file of a bundle.
+    pub(crate) fn read(path: &str, text: &str) -> Result<Self, Vec<Problem>> {
+        let file = parse(text).map_err(|error| {
+            vec![match error {
+                Unread::TooLong => {
+                    Problem::of_file(path, format!("is longer than {MAX_BYTES} bytes"))
+                }
+                Unread::Syntax(error) => syntax_problem(path, text, &error),
+            }]
+        })?;
+        Self::of(file, text).map_err(|(all, _)| {
+            let problem = |(span, error): &(Range<usize>, PolicyError)| match error {
+                PolicyError::Uncovered { .. } => Problem::of_file(path, error.to_string()),
+                error => Problem::at(path, text, span, without_line(&error.to_string())),
+            };
+            all.iter().map(problem).collect()
+        })
+    }
+
+    /// Checks the rules one by one and together; everything that is wrong, and the first of it.
+    fn of(file: TableFile, text: &str) -> Result<Self, (Wrong, PolicyError)> {
         let mut rules: Vec<Rule> = Vec::with_capacity(file.rule.len());
-        let mut lines = Vec::with_capacity(file.rule.len());
+        let mut heads = Vec::with_capacity(file.rule.len());
+        let mut wrong: Wrong = Vec::new();
         for spanned in file.rule {
-            let line = text
-                .get(..spanned.span().start)
-                .map_or(0, |before| before.matches('\n').count())
-                + 1;
-            let raw = spanned.into_inner();
-            if rules.iter().any(|rule| rule.id == raw.verdict) {
-                return Err(PolicyError::DuplicateRule {
-                    rule: raw.verdict,
-                    line,
-                });
+            let head = head(text, &spanned.span());
+            let line = line_of(text, head.start);
+            match Rule::new(spanned.into_inner(), &rules, line) {
+                Ok(rule) => {
+                    rules.push(rule);
+                    heads.push((head, line));
+                }
+                Err(error) => wrong.push((head, error)),
             }
-            let own = own_sentences(&raw).map_err(|problem| PolicyError::BadSentence {
-                rule: raw.verdict.clone(),
-                problem,
-                line,
-            })?;
-            let accepted = raw
-                .when
-                .accepted()
-                .map_err(|signal| PolicyError::BadValueList {
-                    rule: raw.verdict.clone(),
-                    signal,
-                    line,
-                })?;
-            hash_rule(&mut hasher, &raw, &accepted);
-            lines.push(line);
-            rules.push(Rule {
-                id: raw.verdict,
-                finding: raw.finding,
-                action: raw.action,
-                own,
-                accepted,
-            });
         }
-        let table = Self {
-            rules,
-            hash: PolicyHash(hasher.finalize().into()),
-        };
-        table.check(&lines)?;
-        Ok(table)
+        let table = Self { rules };
+        // A rule that is missing for its own fault would leave gaps that are none.
+        if wrong.is_empty() {
+            wrong = table.check(&heads);
+        }
+        match wrong.first().cloned() {
+            None => Ok(table),
+            Some((_, first)) => Err((wrong, first)),
+        }
     }
 
     /// The table that ships with the program.
@@ -145,11 +178,6 @@ impl VerdictTable {
     /// Never in a release: a test loads it.
     pub fn built_in() -> Result<Self, PolicyError> {
         Self::from_toml(BUILT_IN)
-    }
-
-    /// SHA-256 of the table's canonical form.
-    pub fn hash(&self) -> PolicyHash {
-        self.hash
     }
 
     /// Ids of the rules in order.
@@ -172,30 +200,126 @@ impl VerdictTable {
         }
     }
 
+    /// Id of the rule that judges `facts`.
+    pub fn rule_for(&self, facts: Facts) -> &str {
+        // INVARIANT: `check` has found a rule for every combination.
+        &self.rules[self.first_match(facts).unwrap_or(self.rules.len() - 1)].id
+    }
+
+    /// How many combinations of evidence there are.
+    pub fn combinations() -> u64 {
+        Open::all().count()
+    }
+
+    /// What each rule means, by id, without its place among the others.
+    pub(crate) fn meanings(&self) -> BTreeMap<String, String> {
+        let meaning = |rule: &Rule| {
+            format!(
+                "{:?}",
+                (rule.finding, rule.action, &rule.own, rule.accepted)
+            )
+        };
+        let meanings = self
+            .rules
+            .iter()
+            .map(|rule| (rule.id.clone(), meaning(rule)));
+        meanings.collect()
+    }
+
+    /// Tells of each block of combinations that `other` judges differently: both rules, how many, the first.
+    pub(crate) fn differences(&self, other: &Self, mut tell: impl FnMut(&str, &str, u64, Facts)) {
+        let (ours, theirs) = (self.taken(), other.taken());
+        for (rule, boxes) in self.rules.iter().zip(&ours) {
+            for (new, others) in other.rules.iter().zip(&theirs) {
+                if rule.id == new.id && rule.finding == new.finding && rule.action == new.action {
+                    continue;
+                }
+                for one in boxes {
+                    for both in others.iter().filter_map(|other| cover::common(one, other)) {
+                        tell(
+                            &rule.id,
+                            &new.id,
+                            cover::size(&both),
+                            Facts::of(cover::first(&both)),
+                        );
+                    }
+                }
+            }
+        }
+    }
+
+    /// What each rule is the first to take, in boxes.
+    fn taken(&self) -> Vec<Vec<Accepted>> {
+        let mut open = Open::all();
+        self.rules
+            .iter()
+            .map(|rule| open.take_boxes(&rule.accepted))
+            .collect()
+    }
+
     fn first_match(&self, facts: Facts) -> Option<usize> {
         let values = facts.values();
         self.rules.iter().position(|rule| rule.matches(&values))
     }
 
     /// Each combination must have a rule, and each rule must be the first for one.
-    fn check(&self, lines: &[usize]) -> Result<(), PolicyError> {
+    fn check(&self, heads: &[(Range<usize>, usize)]) -> Wrong {
         let mut open = Open::all();
-        for (rule, &line) in self.rules.iter().zip(lines) {
+        let mut wrong = Wrong::new();
+        for (rule, (head, line)) in self.rules.iter().zip(heads) {
             if !open.take(&rule.accepted) {
-                return Err(PolicyError::Shadowed {
+                let error = PolicyError::Shadowed {
                     rule: rule.id.clone(),
-                    line,
-                });
+                    line: *line,
+                };
+                wrong.push((head.clone(), error));
             }
         }
-        match open.first() {
-            Some(values) => Err(PolicyError::Uncovered {
+        if let Some(values) = open.first() {
+            let error = PolicyError::Uncovered {
                 facts: Facts::of(values),
                 others: open.count() - 1,
-            }),
-            None => Ok(()),
+            };
+            wrong.push((0..0, error));
         }
+        wrong
     }
+}
+
+/// What is wrong, with its place.
+type Wrong = Vec<(Range<usize>, PolicyError)>;
+
+/// Why a table has no rules at all.
+enum Unread {
+    TooLong,
+    Syntax(toml::de::Error),
+}
+
+fn parse(text: &str) -> Result<TableFile, Unread> {
+    if text.len() > MAX_BYTES {
+        return Err(Unread::TooLong);
+    }
+    toml::from_str(text).map_err(Unread::Syntax)
+}
+
+/// The first line of a rule.
+fn head(text: &str, span: &Range<usize>) -> Range<usize> {
+    let line = text.get(span.clone()).and_then(|rule| rule.lines().next());
+    span.start..span.start + line.map_or(0, str::len)
+}
+
+fn line_of(text: &str, at: usize) -> usize {
+    text.get(..at)
+        .map_or(0, |before| before.matches('\n').count())
+        + 1
+}
+
+/// A message without the line that its place tells anyway.
+fn without_line(message: &str) -> &str {
+    let rest = message
+        .strip_prefix("line ")
+        .and_then(|rest| rest.split_once(": "));
+    rest.map_or(message, |(_, rest)| rest)
 }
 
 /// A rule's own sentences; `None` when those of the catalogue are to be told.
@@ -230,35 +354,4 @@ fn own_sentence(text: &str) -> Result<Template, String> {
         .find(|name| !PLACEHOLDERS.contains(name))
         .map(|name| format!("unknown placeholder `{{{name}}}`; allowed: {}", allowed()));
     unknown.map_or(Ok(template), Err)
-}
-
-/// Adds a rule's meaning to the hash: its texts, each with its length before it, then the accepted
-/// values of every signal. Sentences of the catalogue are not part of it: they tell the meaning, in any
-/// language, and do not make it.
-fn hash_rule(hasher: &mut Sha256, rule: &RuleFile, accepted: &[u16]) {
-    let finding = match rule.finding {
-        Finding::Evidence => "evidence",
-        Finding::Flagged => "flagged",
-        Finding::Nothing => "nothing",
-        Finding::Unchecked => "unchecked",
-    };
-    let own = |text: &Option<String>| text.clone().unwrap_or_default();
-    let (headline, explain) = (own(&rule.headline), own(&rule.explain));
-    for text in [
-        rule.verdict.as_str(),
-        finding,
-        rule.action.as_str(),
-        &headline,
-        &explain,
-    ] {
-        hash_text(hasher, text);
-    }
-    for bits in accepted {
-        hasher.update(bits.to_be_bytes());
-    }
-}
-
-fn hash_text(hasher: &mut Sha256, text: &str) {
-    hasher.update((text.len() as u64).to_be_bytes());
-    hasher.update(text);
 }

@@ -1,7 +1,5 @@
 //! Tables that must not load, and what the message tells.
 
-#![expect(clippy::unwrap_used, reason = "a panic is how a test helper fails")]
-
 use colophon_policy::{PolicyError, VerdictTable};
 
 fn rule(id: &str, when: &str) -> String {
