@@ -292,6 +292,40 @@ pub enum GatewayError {
         /// The reason.
         reason: String,
     },
+    /// A log or a witness cannot be asked, or does not answer as one.
+    #[error("no answer from {to}: {reason}; check the address and whether the server runs")]
+    Site {
+        /// Host and port.
+        to: String,
+        /// The reason.
+        reason: String,
+    },
+    /// A service that the operator named does not do what was asked.
+    #[error("{to} does not do what was asked: {reason}")]
+    Service {
+        /// Scheme and host of the address.
+        to: String,
+        /// The reason.
+        reason: String,
+    },
+    /// A remote signer failed several times, and is left alone for a while.
+    #[error("{to} failed several times and is not asked for another {} s; look into its log", .left.as_secs() + 1)]
+    SignerPaused {
+        /// Scheme and host of the address.
+        to: String,
+        /// For how long.
+        left: Duration,
+    },
+    /// More signatures are waited for than a remote signer may owe.
+    #[error(
+        "{to} owes {waiting} signatures already; it is too slow, or too much is asked at a time"
+    )]
+    SignerBusy {
+        /// Scheme and host of the address.
+        to: String,
+        /// Signatures waited for.
+        waiting: usize,
+    },
     /// The system gives no thread.
     #[error("cannot start a thread for the request; close other programs")]
     Thread(#[source] io::Error),

@@ -1,4 +1,6 @@
-//! Clients of other people's servers: of images servers, and of hubs that models are pulled from ([`Hub`]).
+//! Clients of other people's servers: of images servers, of hubs that models are pulled from ([`Hub`]), of logs
+//! ([`LogClient`]), of witnesses ([`WitnessClient`]), of remote signers ([`RemoteKeyClient`]) and of time-stamp
+//! authorities ([`TimeStampAuthority`]).
 //!
 //! The first is one of OpenAI-compatible images servers: vLLM-Omni, SGLang-Diffusion, LocalAI,
 //! stable-diffusion.cpp's server, OpenAI. Pictures are made there, provenance stays here.
@@ -32,13 +34,19 @@ mod fetch;
 mod guarded;
 mod hub;
 mod job;
+mod log;
 mod parse;
+mod posting;
 mod request;
 mod retry;
 mod secret;
 mod server_error;
+mod signer;
+mod site;
 mod sniff;
+mod timestamp;
 mod transport;
+mod witness;
 
 pub use answer::{Answer, Deviation, MediaType, ReturnedPicture};
 pub use backend::{Backend, MAX_RETRIES};
@@ -47,8 +55,12 @@ pub use dialect::Dialect;
 pub use error::GatewayError;
 pub use guarded::{FetchLimits, fetch_guarded};
 pub use hub::{DEFAULT_HUB, Hub, HubFile, HubModel};
+pub use log::LogClient;
 pub use request::{
     ImagesRequest, MAX_COUNT, MAX_GUIDANCE, MAX_PROMPT_CHARS, MAX_SIDE, MAX_STEPS, ResponseFormat,
 };
 pub use secret::Secret;
 pub use server_error::ServerError;
+pub use signer::{FAILURES_TO_PAUSE, MAX_WAITING, PAUSE, RemoteKeyClient};
+pub use timestamp::{MAX_TOKEN_BYTES, TimeStampAuthority};
+pub use witness::{WitnessAnswer, WitnessClient};

@@ -194,12 +194,24 @@ pub(crate) fn agent(
     connect_timeout: Duration,
     sent: Sent,
 ) -> Agent {
+    agent_that_keeps(0, guard, roots, connect_timeout, sent)
+}
+
+/// As [`agent`], with up to `kept` connections kept for the next request: for requests that may be sent twice.
+pub(crate) fn agent_that_keeps(
+    kept: usize,
+    guard: impl Resolver,
+    roots: RootCerts,
+    connect_timeout: Duration,
+    sent: Sent,
+) -> Agent {
     let config = Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
         .max_redirects_will_error(false)
         .proxy(None)
-        .max_idle_connections(0)
+        .max_idle_connections(kept)
+        .max_idle_connections_per_host(kept)
         .max_response_header_size(MAX_HEADER_BYTES)
         .timeout_resolve(Some(connect_timeout))
         .timeout_connect(Some(connect_timeout))

@@ -13,6 +13,9 @@ mod fetching;
 mod interop;
 mod refusals;
 mod retries;
+mod service;
+mod signing;
+mod stamping;
 mod tls;
 
 use std::time::{Duration, Instant};
