@@ -17,6 +17,6 @@ mod summary;
 pub use error::BatchError;
 pub use inputs::{Input, Inputs, Item};
 pub use output::{Outputs, Target};
-pub use row::{Cell, Column, Kind, Row};
+pub use row::Row;
 pub use run::{Checker, Options, Trouble, run};
 pub use summary::Summary;

@@ -1,17 +1,14 @@
 //! Outputs: JSON lines, CSV and Parquet, in files that appear whole or on standard output as rows come.
 
-mod csv;
 mod jsonl;
-mod parquet;
-mod staged;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
+use colophon_tabular::{Form as TableForm, Table};
 use serde_json::{Map, Value};
 
 use crate::{BatchError, Row};
-pub(crate) use staged::Staged;
 
 /// Where one output goes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -131,8 +128,27 @@ impl Form {
     pub fn sink<'a>(self, to: impl io::Write + Send + 'a) -> io::Result<Box<dyn Sink + 'a>> {
         Ok(match self {
             Self::Jsonl => Box::new(jsonl::Jsonl(to)),
-            Self::Csv => Box::new(csv::Csv::new(to)?),
-            Self::Parquet => Box::new(parquet::Parquet::new(to)?),
+            Self::Csv => Box::new(Rows::new(TableForm::Csv, to)?),
+            Self::Parquet => Box::new(Rows::new(TableForm::Parquet, to)?),
         })
+    }
+}
+
+/// A table of [`Row`]s.
+struct Rows<'a>(Box<dyn Table + 'a>);
+
+impl<'a> Rows<'a> {
+    fn new(form: TableForm, to: impl io::Write + Send + 'a) -> io::Result<Self> {
+        form.table(to, "colophon_bulk", Row::COLUMNS).map(Self)
+    }
+}
+
+impl Sink for Rows<'_> {
+    fn row(&mut self, told: &Told<'_>) -> io::Result<()> {
+        self.0.row(&told.row.cells())
+    }
+
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.0.finish()
     }
 }

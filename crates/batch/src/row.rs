@@ -1,53 +1,11 @@
 //! One row a picture: what tables hold. The columns are public; `docs/bulk.md` lists them.
 
 use colophon_provenance::{ManifestEvidence, Report, SignalEvidence, Source};
+use colophon_tabular::{Cell, Column, Kind};
 use serde::{Deserialize, Serialize};
 
 /// Between the values of a column that can hold several.
 const SEPARATOR: &str = "; ";
-
-/// What a column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// UTF-8 text.
-    Text,
-    /// A whole number of 64 bits.
-    Integer,
-}
-
-/// A column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Column {
-    /// Its name.
-    pub name: &'static str,
-    /// What it holds; any cell can be empty.
-    pub kind: Kind,
-    /// What it means.
-    pub meaning: &'static str,
-}
-
-/// A value of a row.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Cell<'a> {
-    /// Nothing.
-    Empty,
-    /// Text as found: not made safe for any program.
-    Text(&'a str),
-    /// A number.
-    Integer(i64),
-}
-
-impl<'a> From<&'a Option<String>> for Cell<'a> {
-    fn from(value: &'a Option<String>) -> Self {
-        value.as_deref().map_or(Self::Empty, Self::Text)
-    }
-}
-
-impl From<&Option<i64>> for Cell<'_> {
-    fn from(value: &Option<i64>) -> Self {
-        value.map_or(Self::Empty, Self::Integer)
-    }
-}
 
 macro_rules! columns {
     (@type Text) => { Option<String> };

@@ -4,11 +4,13 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use colophon_tabular::Staged;
+
 use super::work::{Answer, Done};
 use super::{Checker, Trouble};
 use crate::alike::{Digest, Firsts, Groups};
 use crate::journal::{Journal, Place, Record};
-use crate::output::{Form, Outputs, Sink, Staged, Told};
+use crate::output::{Form, Outputs, Sink, Told};
 use crate::{BatchError, Row, Summary};
 
 /// Takes the answers in the order of the inputs.

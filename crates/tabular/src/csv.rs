@@ -6,38 +6,46 @@ use std::io::{self, Write};
 
 use csv::{Terminator, Writer, WriterBuilder};
 
-use super::{Sink, Told};
-use crate::{Cell, Row};
+use crate::{Cell, Column, Table, check_width};
 
-pub(super) struct Csv<W: Write>(Writer<W>);
+pub(crate) struct Csv<W: Write> {
+    writer: Writer<W>,
+    columns: &'static [Column],
+}
 
 impl<W: Write> Csv<W> {
-    pub fn new(to: W) -> io::Result<Self> {
+    pub fn new(to: W, columns: &'static [Column]) -> io::Result<Self> {
         let mut writer = WriterBuilder::new()
             .terminator(Terminator::CRLF)
             .from_writer(to);
-        let names = Row::COLUMNS.iter().map(|column| column.name);
+        let names = columns.iter().map(|column| column.name);
         writer.write_record(names).map_err(plain)?;
-        Ok(Self(writer))
+        Ok(Self { writer, columns })
     }
 }
 
-impl<W: Write> Sink for Csv<W> {
-    fn row(&mut self, told: &Told<'_>) -> io::Result<()> {
-        let cells = told.row.cells();
-        let texts = cells.iter().map(|cell| match cell {
-            Cell::Empty => Cow::Borrowed(""),
-            Cell::Text(text) => safe(text),
-            Cell::Integer(number) => Cow::Owned(number.to_string()),
-        });
-        let texts = texts.map(Cow::into_owned);
-        self.0.write_record(texts).map_err(plain)?;
+impl<W: Write> Table for Csv<W> {
+    fn row(&mut self, cells: &[Cell<'_>]) -> io::Result<()> {
+        check_width(cells, self.columns)?;
+        let texts = cells.iter().map(|cell| text(*cell).into_owned());
+        self.writer.write_record(texts).map_err(plain)?;
         // Whoever follows a stream wants rows, not parts of them.
-        self.0.flush()
+        self.writer.flush()
     }
 
     fn finish(mut self: Box<Self>) -> io::Result<()> {
-        self.0.flush()
+        self.writer.flush()
+    }
+}
+
+/// The cell as it stands between the commas, before quoting.
+pub(crate) fn text(cell: Cell<'_>) -> Cow<'_, str> {
+    match cell {
+        Cell::Empty => Cow::Borrowed(""),
+        Cell::Text(text) => safe(text),
+        Cell::Integer(number) => Cow::Owned(number.to_string()),
+        Cell::Time(time) => Cow::Owned(colophon_calendar::rfc3339(time)),
+        Cell::Boolean(is) => Cow::Borrowed(if is { "true" } else { "false" }),
     }
 }
 

@@ -7,13 +7,18 @@ use std::path::{Path, PathBuf};
 
 /// A file being written beside its destination, under its name with `.new` behind. A run that is killed meanwhile
 /// leaves it; the next one writes over it.
-pub(crate) struct Staged {
+#[derive(Debug)]
+pub struct Staged {
     file: BufWriter<File>,
     temporary: PathBuf,
     path: PathBuf,
 }
 
 impl Staged {
+    /// Begins the file, in place of one that was left unfinished.
+    ///
+    /// # Errors
+    /// The system's.
     pub fn create(path: &Path) -> io::Result<Self> {
         let mut name: OsString = path.as_os_str().into();
         name.push(".new");
@@ -30,7 +35,10 @@ impl Staged {
         })
     }
 
-    /// Gives the file its name once it is on the disk.
+    /// Gives the file its name once it is on the disk, in place of one that has it.
+    ///
+    /// # Errors
+    /// The system's; the file then has the temporary name.
     pub fn commit(self) -> io::Result<()> {
         let file = self
             .file
