@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::{OpenOptions, Parts};
+use crate::device::Precision;
 use crate::image::RgbImage;
 use crate::pipeline::Pipeline;
 use crate::progress::CancelToken;
@@ -177,9 +178,22 @@ impl Run {
     }
 }
 
-/// A pipeline of a written folder.
+/// A pipeline of a written folder, in the precision that the references were made in: an accelerator's own is less.
 pub(crate) fn open(folder: &Path) -> Pipeline {
-    Pipeline::open(folder, &OpenOptions::default()).unwrap()
+    let options = OpenOptions {
+        precision: Some(Precision::F32),
+        ..OpenOptions::default()
+    };
+    Pipeline::open(folder, &options).unwrap()
+}
+
+/// The largest difference of whole pipelines, on whatever device there is.
+#[cfg(feature = "cuda")]
+pub(crate) fn whole(name: &str, runs: &[Run]) -> Row {
+    let fixture = Fixture::open(name);
+    let folder = fixture.folder();
+    let pipeline = open(folder.path());
+    largest(runs.iter().map(|run| run.row(&fixture, &pipeline)))
 }
 
 /// Parts of a written folder.

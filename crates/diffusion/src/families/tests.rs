@@ -19,6 +19,35 @@ fn families() -> Vec<(&'static str, Vec<Row>)> {
     ]
 }
 
+/// On an accelerator, sums run in another order; a picture may differ by a step of eight bits.
+#[cfg(feature = "cuda")]
+#[test]
+fn whole_pipelines_equal_the_reference_on_an_accelerator() {
+    use super::reference::whole;
+    let compute = Compute::open(DevicePreference::Cuda).expect("a device for the feature cuda");
+    let mut rows = vec![
+        ("Qwen-Image", whole("qwen_image", &qwen_image::tests::RUNS)),
+        (
+            "FLUX.1 schnell",
+            whole("flux_schnell", &flux::tests::SCHNELL),
+        ),
+        ("FLUX.1 dev", whole("flux_dev", &flux::tests::DEV)),
+        ("Z-Image", whole("z_image", &z_image::tests::RUNS)),
+        ("FLUX.2 klein", whole("flux2", &flux2::tests::RUNS)),
+    ];
+    rows.extend(stable_diffusion::tests::pipelines());
+    for (family, row) in &rows {
+        println!(
+            "| {family} | {} | {:.0e} |",
+            compute.backend(),
+            row.difference
+        );
+    }
+    for (family, row) in rows {
+        assert!(row.difference <= 4e-3, "{family}: {:e}", row.difference);
+    }
+}
+
 const DOCUMENT: &str = "../../docs/parity.md";
 const HEAD: &str = "# Networks and their references
 

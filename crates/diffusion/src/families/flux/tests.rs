@@ -34,11 +34,11 @@ const fn run(name: &'static str, prompt: usize, size: (u32, u32), guidance: f32)
     }
 }
 
-const SCHNELL: [Run; 2] = [
+pub(crate) const SCHNELL: [Run; 2] = [
     run("square", 0, (48, 48), 0.0),
     run("wide", 1, (80, 48), 1.0),
 ];
-const DEV: [Run; 3] = [
+pub(crate) const DEV: [Run; 3] = [
     run("square", 0, (48, 48), 3.5),
     run("tall", 1, (32, 80), 1.0),
     run("strong", 2, (48, 32), 7.5),

@@ -19,7 +19,7 @@ const PROMPTS: [&str; 3] = [
     "x",
 ];
 
-const RUNS: [Run; 3] = [
+pub(crate) const RUNS: [Run; 3] = [
     Run {
         name: "square",
         prompt: PROMPTS[0],

@@ -256,6 +256,23 @@ fn model(name: &str, runs: &[Run], xl: bool) -> Vec<Row> {
     rows
 }
 
+/// Whole pipelines alone, on whatever device there is.
+#[cfg(feature = "cuda")]
+pub(crate) fn pipelines() -> Vec<(&'static str, Row)> {
+    let models = [
+        ("stable_diffusion_1", &FIRST[..]),
+        ("stable_diffusion_2", &SECOND[..]),
+        ("stable_diffusion_xl", &THIRD[..]),
+    ];
+    let row = |(name, runs): (&'static str, &[Run])| {
+        let fixture = Fixture::open(name);
+        let folder = fixture.folder();
+        let rows = whole(&fixture, &open(folder.path()), runs);
+        (name, largest(rows))
+    };
+    models.map(row).into()
+}
+
 pub(crate) fn first() -> Vec<Row> {
     model("stable_diffusion_1", &FIRST, false)
 }

@@ -1,10 +1,13 @@
 """Times the networks of families in PyTorch, for `cargo xtask bench-diffusion --families`.
 
-    python bench.py FOLDER THREADS
+    python bench.py FOLDER THREADS [full]
 
 Writes small models into FOLDER, one a family: true in the shape of heads and stages, with random weights. Then it prints
 a line of JSON with its version and, of each model, a prompt to read. For each line `FAMILY PART SIDE` of its input,
 where PART is `text`, `step` or `decode` of a picture with that side, it prints the seconds of one run.
+
+With `full` there is one model, on the first NVIDIA device: Qwen-Image with its own transformer and auto-encoder in bf16,
+and a text encoder of two layers.
 """
 
 import json
@@ -48,6 +51,13 @@ WORDS = "a red fox and three small birds sit on an old wooden fence in the deep 
 PROMPT = " ".join((WORDS * 3)[:52])
 SPECIAL = ["<|endoftext|>", "<|im_start|>", "<|im_end|>"]
 HEADS, SIZE, JOINT = 6, 128, 256
+FULL = sys.argv[3:] == ["full"]
+DEVICE, DTYPE = ("cuda", torch.bfloat16) if FULL else ("cpu", torch.float32)
+LAYERS, BASE = 3, 48
+if FULL:
+    HEADS, JOINT, LAYERS, BASE = 24, 3584, 60, 96
+    torch.set_default_dtype(DTYPE)
+    torch.set_default_device(DEVICE)
 
 
 def qwen_tokenizer(texts):
@@ -67,12 +77,12 @@ def qwen_tokenizer(texts):
 
 def qwen():
     transformer = QwenImageTransformer2DModel(
-        num_layers=3, num_attention_heads=HEADS, attention_head_dim=SIZE, joint_attention_dim=JOINT)
+        num_layers=LAYERS, num_attention_heads=HEADS, attention_head_dim=SIZE, joint_attention_dim=JOINT)
     pipeline = QwenImagePipeline(None, None, None, None, transformer)
     words = qwen_tokenizer([pipeline.prompt_template_encode.replace("{}", " "), PROMPT, " " + PROMPT])
     text = {
-        "vocab_size": max(words.get_vocab().values()) + 1, "hidden_size": JOINT, "intermediate_size": 4 * JOINT, "num_hidden_layers": 6,
-        "num_attention_heads": 4, "num_key_value_heads": 2, "rope_theta": 1000000.0, "rms_norm_eps": 1e-6,
+        "vocab_size": max(words.get_vocab().values()) + 1, "hidden_size": JOINT, "intermediate_size": 4 * JOINT, "num_hidden_layers": 2 if FULL else 6,
+        "num_attention_heads": JOINT // 64, "num_key_value_heads": JOINT // 128, "rope_theta": 1000000.0, "rms_norm_eps": 1e-6,
         "rope_scaling": {"mrope_section": [8, 12, 12], "rope_type": "default", "type": "default"},
         "max_position_embeddings": 4096, "hidden_act": "silu", "tie_word_embeddings": False,
     }
@@ -82,7 +92,7 @@ def qwen():
     scheduler = FlowMatchEulerDiscreteScheduler(
         shift=1.0, use_dynamic_shifting=True, base_shift=0.5, max_shift=0.9, base_image_seq_len=256,
         max_image_seq_len=8192, shift_terminal=0.02, time_shift_type="exponential")
-    return QwenImagePipeline(scheduler, AutoencoderKLQwenImage(base_dim=48), encoder, words, transformer)
+    return QwenImagePipeline(scheduler, AutoencoderKLQwenImage(base_dim=BASE), encoder, words, transformer)
 
 
 def flux():
@@ -152,9 +162,10 @@ class Flux:
 def main(folder, threads):
     torch.set_num_threads(threads)
     families = {}
-    for name, build, family in [("qwen-image", qwen, Qwen), ("flux", flux, Flux)]:
+    kinds = [("qwen-image", qwen, Qwen)] if FULL else [("qwen-image", qwen, Qwen), ("flux", flux, Flux)]
+    for name, build, family in kinds:
         pipeline = build()
-        pipeline.save_pretrained(f"{folder}/{name}")
+        pipeline.save_pretrained(f"{folder}/{name}", max_shard_size="8GB")
         families[name] = family(pipeline)
     with torch.inference_mode():
         tokens = {name: family.text(0) for name, family in families.items()}
@@ -165,6 +176,8 @@ def main(folder, threads):
             run = getattr(families[name], part)
             begin = time.perf_counter()
             run(int(side))
+            if FULL:
+                torch.cuda.synchronize()
             print(time.perf_counter() - begin, flush=True)
 
 
