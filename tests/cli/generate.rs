@@ -1,6 +1,5 @@
 //! `generate` from a prompt to a picture that leads back to its model, and what can go wrong.
 
-use std::fs;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -52,8 +51,8 @@ fn left_nothing(bench: &Bench) {
         "{names:?}"
     );
     if bench.path("home/ledger").exists() {
-        let stats = bench.run(&["ledger", "show", "--json"]).code(0).json();
-        assert_eq!(stats[0]["entries"], 0);
+        let pictures = bench.run(&["ledger", "query", "--json"]).code(0);
+        assert_eq!(pictures.out, "");
     }
 }
 
@@ -102,7 +101,7 @@ fn a_prompt_becomes_a_picture_that_leads_back() {
         .code(0)
         .json()
         .remove(0);
-    assert_eq!(found["evidence"]["ledger"]["record"], 0);
+    assert_eq!(found["evidence"]["ledger"]["record"], 8);
     assert_eq!(found["evidence"]["ledger"]["kind"], "generate");
 }
 
@@ -129,7 +128,7 @@ fn the_prompt_stays_private_and_is_dropped_on_request() {
         "no",
     ]);
     bench.run(&dropped).code(0);
-    for (index, name, keeps) in [("0", "kept.png", true), ("1", "dropped.png", false)] {
+    for (index, name, keeps) in [("8", "kept.png", true), ("9", "dropped.png", false)] {
         let holds = |bytes: &[u8]| {
             ["apple", "pear"].iter().any(|word| {
                 bytes
@@ -160,8 +159,6 @@ fn the_prompt_stays_private_and_is_dropped_on_request() {
         );
         assert_eq!(sidecar["prompt_salt"].as_str().unwrap().len(), 64);
     }
-    let everything = fs::read_dir(bench.path("home/ledger/tile")).unwrap();
-    assert!(everything.count() > 0);
     bench.run(&["ledger", "fsck"]).code(0);
 }
 
@@ -214,7 +211,7 @@ fn several_pictures_and_a_grid_of_them() {
         .code(0)
         .says("seeds 7 to 8");
     let stats = bench.run(&["ledger", "show", "--json"]).code(0).json();
-    assert_eq!(stats[0]["entries"], 5, "the grid alone was issued");
+    assert_eq!(stats[0]["entries"], 8 + 5, "the grid alone was issued");
 }
 
 #[test]
@@ -239,7 +236,7 @@ fn a_prompt_from_a_file_or_a_pipe() {
     bench.run(&from_file).code(0);
     let from_pipe = generate(&["--prompt-file", "-", "-o", "b.png"]);
     bench.run_with_input(&from_pipe, b"a red apple\n").code(0);
-    for index in ["0", "1"] {
+    for index in ["8", "9"] {
         let shown = ["ledger", "show", index, "--private"];
         bench.run(&shown).code(0).says("prompt a red apple");
     }
@@ -472,7 +469,7 @@ fn a_failure_midway_keeps_what_was_issued() {
     ];
     bench.run(&verify).code(0);
     let stats = bench.run(&["ledger", "show", "--json"]).code(0).json();
-    assert_eq!(stats[0]["entries"], 2);
+    assert_eq!(stats[0]["entries"], 8 + 2);
 }
 
 #[test]

@@ -6,9 +6,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod audit;
 mod bad_input;
 mod bulk;
 mod checks;
+mod erase;
 mod generate;
 mod help;
 #[path = "../support/hub_server.rs"]
@@ -16,13 +18,19 @@ mod hub_server;
 #[path = "../support/images_server.rs"]
 mod images_server;
 mod json;
+mod keys;
+#[path = "../support/kill_loop.rs"]
+mod kill_loop;
+mod killed;
 mod machine;
 mod mark;
 #[path = "../support/model_folder.rs"]
 mod model_folder;
 mod models;
 mod page;
+mod policy;
 mod pull;
 mod support;
 mod trusting;
 mod way;
+mod witnessed;

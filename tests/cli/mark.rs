@@ -47,7 +47,7 @@ fn a_mark_too_weak_to_be_read_is_matched_by_the_ledger() {
     assert_eq!(watermark["strength"], "matched");
     assert_eq!(watermark["compared_ids"], 2);
     assert!((watermark["geometry"]["scale"].as_f64().unwrap() - 1.0 / 3.0).abs() < 0.01);
-    assert_eq!(evidence["ledger"]["record"], 0);
+    assert_eq!(evidence["ledger"]["record"], 8);
     assert_eq!(evidence["recovered_manifest"]["agrees"], true);
     let file = files[matched].as_str();
     bench

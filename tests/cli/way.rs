@@ -27,7 +27,7 @@ fn a_stripped_cropped_resaved_picture_is_traced_to_its_record() {
         .remove(0);
     assert_eq!(report["file"], "standard input");
     assert_eq!(report["verdict"]["rule"], "recovered");
-    assert_eq!(report["evidence"]["ledger"]["record"], 0);
+    assert_eq!(report["evidence"]["ledger"]["record"], 8);
     assert_eq!(report["evidence"]["ledger"]["inclusion"]["proven"], true);
     assert_eq!(report["evidence"]["recovered_manifest"]["agrees"], true);
     assert!(report["evidence"]["manifest"].is_null());
@@ -211,13 +211,13 @@ fn stamping_several_pictures_into_a_folder() {
         .code(0)
         .says("issued without a mark");
     let record = bench
-        .run(&["ledger", "show", "0", "--json", "--private"])
+        .run(&["ledger", "show", "8", "--json", "--private"])
         .code(0)
         .json()
         .remove(0);
     assert_eq!(record["prompt"], "rings on a pond");
     let listed = bench.run(&["ledger", "list", "--json"]).code(0).json();
-    assert_eq!(listed.len(), 3);
+    assert_eq!(listed.len(), 8 + 3);
     assert!(listed.iter().all(|record| record.get("prompt").is_none()));
 }
 

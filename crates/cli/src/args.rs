@@ -1,10 +1,16 @@
 //! The command line.
 
+mod audit;
 mod generate;
 mod issue;
+mod keys;
+mod ledger;
 mod models;
+mod monitor;
+mod policy;
 mod trust;
 mod verify;
+mod witness;
 
 use std::path::PathBuf;
 
@@ -13,11 +19,19 @@ use clap_complete::Shell;
 use colophon_provenance::DigitalSourceType;
 use colophon_watermark::Payload;
 
+pub use audit::{
+    Audit, CheckExport, Decisions, Events, Explain, Export, IssueKind, Query, Replay, Stats, Which,
+};
 pub use generate::{Backend, Generate, Keep, ModelParts, Show};
 pub use issue::{Issue, OutputFormat, Strength};
+pub use keys::{KeyAlgorithm, KeyRole, Keys, Rotate};
+pub use ledger::{ErasureReason, Ledger};
 pub use models::{Info, Models, Pull};
+pub use monitor::{Mirror, Monitor, Remote, Serve};
+pub use policy::{Explain as ExplainPolicy, Policy};
 pub use trust::{Import, Kind, Revoke, Trust, Update, Usage};
 pub use verify::{Bulk, Targets, Verify, Worker};
+pub use witness::Witness;
 
 /// What `--help` says at its end.
 const EXIT_CODES: &str = "\
@@ -33,7 +47,8 @@ Of several files the weightiest counts: 2, then 1, then 3, then 0.";
 /// `generate` makes a picture from a prompt. It and `stamp`, for pictures made elsewhere, put an
 /// invisible mark and a signed manifest into the picture and record it in a tamper-evident ledger.
 /// `verify` tells what can be known about any picture, also when its metadata is gone. Everything
-/// works offline; only `generate --backend openai`, `models pull` and `trust update --from` ask a server.
+/// works offline; a server is asked only where you name one: an images server, a model hub, a trust list, witnesses,
+/// a remote signer, a time-stamp authority, a ledger to follow.
 #[derive(Debug, Parser)]
 #[command(name = "colophon", version, max_term_width = 100, after_help = EXIT_CODES)]
 pub struct Cli {
@@ -134,9 +149,15 @@ pub enum Command {
     /// Show and change whom `verify` trusts: trust lists and revoked certificates
     #[command(subcommand)]
     Trust(Trust),
+    /// Show, check, try, compare and publish the policies that decide what is issued
+    #[command(subcommand)]
+    Policy(Policy),
     /// Read and check the ledger of issued pictures
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Cosign the checkpoints of other people's ledgers, so that they cannot be rewritten
+    #[command(subcommand)]
+    Witness(Witness),
     /// Show settings
     #[command(subcommand)]
     Config(Config),
@@ -218,114 +239,6 @@ pub enum Watermark {
         /// Pictures; `-` is standard input
         #[arg(required = true, value_name = "FILE")]
         files: Vec<PathBuf>,
-    },
-}
-
-/// `colophon keys`.
-#[derive(Debug, Subcommand)]
-pub enum Keys {
-    /// Make all keys of a home
-    ///
-    /// Makes a local root, an issuing authority, a claim signer, the ledger's key and the
-    /// watermark key. The chain is on no public list: others trust it only if you give them the
-    /// root certificate. With a passphrase (`--passphrase-file` or `--ask-passphrase`) the
-    /// private keys are encrypted.
-    Init {
-        /// Organisation that readers of the manifest see as the issuer [default: as set]
-        #[arg(long, value_name = "NAME")]
-        organisation: Option<String>,
-        /// Name of the signer [default: as set]
-        #[arg(long, value_name = "NAME")]
-        common_name: Option<String>,
-        /// Country, two capital letters; ZZ leaves it open [default: as set]
-        #[arg(long, value_name = "CC")]
-        country: Option<String>,
-        /// Name of the ledger, such as example.org/ledger [default: as set, else made from its key]
-        #[arg(long, value_name = "NAME")]
-        ledger_name: Option<String>,
-        /// Ask for a passphrase on the terminal
-        #[arg(long)]
-        ask_passphrase: bool,
-    },
-    /// Show public facts of the keys, never a private one
-    Show {
-        /// Print one line of JSON
-        #[arg(long, conflicts_with = "root_certificate")]
-        json: bool,
-        /// Print the root certificate (PEM), the anchor to give to others
-        #[arg(long)]
-        root_certificate: bool,
-    },
-    /// Name whatever is wrong with the keys
-    Check {
-        /// Print one line of JSON
-        #[arg(long)]
-        json: bool,
-    },
-}
-
-/// `colophon ledger`.
-#[derive(Debug, Subcommand)]
-pub enum Ledger {
-    /// Show what the ledger holds, or one record
-    Show {
-        /// Number of the record, watermark id (16 hex digits), SHA-256 of the issued file (64 hex
-        /// digits) or manifest id [default: a summary]
-        record: Option<String>,
-        /// Print one line of JSON
-        #[arg(long)]
-        json: bool,
-        /// Show title and prompt too
-        #[arg(long, requires = "record")]
-        private: bool,
-        /// Write the record's manifest to this file
-        #[arg(long, value_name = "FILE", requires = "record")]
-        manifest: Option<PathBuf>,
-    },
-    /// List records, the newest last
-    List {
-        /// First record [default: such that the newest are shown]
-        #[arg(long, value_name = "INDEX")]
-        from: Option<u64>,
-        /// Most records
-        #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-        limit: u32,
-        /// Print one line of JSON a record
-        #[arg(long)]
-        json: bool,
-    },
-    /// Write the proof that a record is in the signed log
-    ///
-    /// Leaves the proof and, beside it with the extension `.leaf`, the record that it proves.
-    Prove {
-        /// Number of the record
-        index: u64,
-        /// File for the proof [default: record-INDEX.tlog-proof]
-        #[arg(short, long, value_name = "FILE")]
-        out: Option<PathBuf>,
-        /// Replace files that exist
-        #[arg(long)]
-        overwrite: bool,
-    },
-    /// Check a proof; needs no ledger
-    Check {
-        /// The proof
-        proof: PathBuf,
-        /// The record that it proves [default: the proof's name with the extension .leaf]
-        #[arg(long, value_name = "FILE")]
-        leaf: Option<PathBuf>,
-        /// Verifier key of the ledger, or a file with it [default: that of the home]
-        #[arg(long, value_name = "KEY")]
-        key: Option<String>,
-        /// Print one line of JSON
-        #[arg(long)]
-        json: bool,
-    },
-    /// Derive the whole ledger anew and name everything that does not fit
-    Fsck {
-        /// Print one line of JSON
-        #[arg(long)]
-        json: bool,
     },
 }
 

@@ -3,12 +3,14 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use colophon_audit::AuditError;
 use colophon_batch::BatchError;
 use colophon_diffusion::DiffusionError;
 use colophon_gateway::GatewayError;
 use colophon_imaging::ImagingError;
 use colophon_keys::KeysError;
 use colophon_ledger::LedgerError;
+use colophon_policy::Problems;
 use colophon_provenance::ProvenanceError;
 use colophon_watermark::WatermarkError;
 
@@ -21,6 +23,9 @@ pub enum Failure {
     /// The keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// An audit of the ledger.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
     /// The ledger.
     #[error(transparent)]
     Ledger(#[from] LedgerError),
@@ -30,12 +35,27 @@ pub enum Failure {
     /// Issuing, verifying or the home.
     #[error(transparent)]
     Provenance(#[from] ProvenanceError),
+    /// A policy bundle.
+    #[error("the policy bundle cannot be used: {}", .0.brief())]
+    Policy(Problems),
     /// The model.
     #[error(transparent)]
     Diffusion(#[from] DiffusionError),
     /// The images server.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
+    /// A witness.
+    #[error(transparent)]
+    Witness(#[from] colophon_witness::WitnessError),
+    /// A server.
+    #[error(transparent)]
+    Server(#[from] colophon_server::ServerError),
+    /// A ledger that is watched.
+    #[error(transparent)]
+    Monitor(#[from] colophon_monitor::Trouble),
+    /// What a monitor remembers.
+    #[error(transparent)]
+    MonitorState(#[from] colophon_monitor::StateError),
     /// A run over many pictures.
     #[error(transparent)]
     Batch(#[from] BatchError),
@@ -72,6 +92,12 @@ pub enum Failure {
     /// The request cannot be.
     #[error("{0}")]
     Request(String),
+}
+
+impl From<Problems> for Failure {
+    fn from(problems: Problems) -> Self {
+        Self::Policy(problems)
+    }
 }
 
 impl Failure {

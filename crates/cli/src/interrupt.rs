@@ -1,5 +1,6 @@
 //! Ctrl-C: what is being written is finished, nothing new is begun.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::exit::Exit;
@@ -9,6 +10,18 @@ use crate::failure::Failure;
 struct State {
     writing: usize,
     stopping: bool,
+    /// A server is asked to stop that way: it is how it ends well.
+    serving: bool,
+}
+
+impl State {
+    fn exit(&self) -> Exit {
+        if self.serving {
+            Exit::DONE
+        } else {
+            Exit::INTERRUPTED
+        }
+    }
 }
 
 /// Holds back the end of the program while a file is being made.
@@ -50,18 +63,52 @@ impl Interrupt {
         Writing(self)
     }
 
+    /// How the program ends when Ctrl-C was pressed; `None` when it was not.
+    pub fn ended(&self) -> Option<Exit> {
+        let state = lock(&self.shared.0);
+        state.stopping.then(|| state.exit())
+    }
+
+    /// Runs a server until Ctrl-C or SIGTERM: then `stop` is called, and the program ends when `work` returns.
+    pub fn serve<T>(&self, stop: impl FnOnce() + Send, work: impl FnOnce() -> T) -> T {
+        let (state, changed) = &*self.shared;
+        lock(state).serving = true;
+        let writing = self.writing();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut state = lock(state);
+                while !state.stopping && !done.load(Ordering::SeqCst) {
+                    state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
+                }
+                drop(state);
+                stop();
+            });
+            let result = work();
+            {
+                let _state = lock(state);
+                done.store(true, Ordering::SeqCst);
+            }
+            changed.notify_all();
+            drop(writing);
+            result
+        })
+    }
+
     fn stop(&self) {
         let (state, changed) = &*self.shared;
         let mut state = lock(state);
         state.stopping = true;
+        changed.notify_all();
         if state.writing > 0 {
             // Not through the printer: another thread may hold it.
-            eprintln!("\nstopping; finishing the files in hand");
+            let hand = if state.serving { "answers" } else { "files" };
+            eprintln!("\nstopping; finishing the {hand} in hand");
         }
         while state.writing > 0 {
             state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
-        std::process::exit(Exit::INTERRUPTED.code());
+        std::process::exit(state.exit().code());
     }
 }
 

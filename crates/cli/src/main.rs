@@ -9,8 +9,10 @@ mod interrupt;
 mod jobs;
 mod passphrase;
 mod printer;
+mod services;
 mod show;
 mod text;
+mod witnesses;
 
 use std::process::ExitCode;
 
@@ -42,10 +44,8 @@ fn run(cli: &Cli, printer: &Printer) -> Result<Exit, Failure> {
     if let Command::VerifyWorker(options) = &cli.command {
         return commands::worker::run(cli, options);
     }
+    colophon_keys::connect_with(services::connect);
     let interrupt = Interrupt::install()?;
     let exit = commands::run(cli, printer, &interrupt);
-    if interrupt.is_stopping() {
-        return Ok(Exit::INTERRUPTED);
-    }
-    exit
+    interrupt.ended().map_or(exit, Ok)
 }

@@ -15,10 +15,18 @@ use crate::failure::Failure;
 /// # Errors
 /// [`Failure::File`], [`Failure::Terminal`], [`Failure::Keys`].
 pub fn to_open(global: &Global, keys: &Path) -> Result<Option<Passphrase>, Failure> {
+    let encrypted = colophon_keys::describe(keys).is_ok_and(|facts| facts.encrypted);
+    to_open_if(global, encrypted)
+}
+
+/// As [`to_open`], for keys of which it is known whether they are encrypted.
+///
+/// # Errors
+/// As [`to_open`].
+pub fn to_open_if(global: &Global, encrypted: bool) -> Result<Option<Passphrase>, Failure> {
     if let Some(path) = &global.passphrase_file {
         return from_file(path).map(Some);
     }
-    let encrypted = colophon_keys::describe(keys).is_ok_and(|facts| facts.encrypted);
     if encrypted && io::stdin().is_terminal() && io::stderr().is_terminal() {
         let text = rpassword::prompt_password("Passphrase of the keys (empty: go without): ")
             .map_err(Failure::Terminal)?;
@@ -56,6 +64,24 @@ pub fn to_protect(global: &Global, ask_for_it: bool) -> Result<Option<Passphrase
             "the two passphrases differ; nothing was made, try again".into(),
         ))
     }
+}
+
+/// The passphrase of a backup: from its file, else from the terminal, twice for a new one.
+///
+/// # Errors
+/// As [`to_protect`].
+pub fn of_backup(file: Option<&Path>, new: bool) -> Result<Passphrase, Failure> {
+    if let Some(path) = file {
+        return from_file(path);
+    }
+    let ask = |prompt: &str| rpassword::prompt_password(prompt).map_err(Failure::Terminal);
+    let first = ask("Passphrase of the backup: ")?;
+    if new && first != *zeroize::Zeroizing::new(ask("The same again: ")?) {
+        return Err(Failure::Request(
+            "the two passphrases differ; nothing was made, try again".into(),
+        ));
+    }
+    Ok(Passphrase::new(first)?)
 }
 
 /// The first line of the file, without its end.

@@ -74,6 +74,11 @@ pub enum ManifestError {
     /// Signing failed.
     #[error("the manifest could not be signed ({0}): no file was made; run `colophon keys check`")]
     Signing(String),
+    /// A time-stamp was asked for and is not to be had.
+    #[error(
+        "no time-stamp ({0}): no file was made; try again, name another authority, or go on without (`timestamp_required = false`)"
+    )]
+    TimeStamp(String),
     /// The self-test found that this build does not judge manifests as it should.
     #[error(
         "the manifest self-test failed ({0}): this build must not be used to judge files; reinstall or report it"

@@ -44,7 +44,7 @@ pub use report::{
 };
 pub use self_test::verify_self_test;
 pub use sign::{Signed, sign};
-pub use signer::{ClaimSigner, SignerError};
+pub use signer::{ClaimAlgorithm, ClaimSigner, SignerError};
 pub use source_type::{DigitalSourceType, UnknownSourceType};
 pub use spec::{Generation, ManifestSpec, Origin, Parent, SPEC_VERSION, TrainingUse, WeightsFile};
 pub use states::{Identity, Integrity, Revocation, Signature, Time, Trust};

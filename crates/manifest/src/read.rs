@@ -10,9 +10,10 @@ use crate::context::Deadline;
 use crate::jumbf::Survey;
 use crate::report::{clean, hex};
 use crate::tree::Tree;
-use crate::validate::{Judge, Judged, Kept, Source, Unjudged};
+use crate::validate::{Judge, Judged, Kept, Source, Unjudged, stamper};
 use crate::{
-    ManifestError, ManifestReport, Reading, TrustAnchors, VALIDATOR, assertions, beside, says,
+    ManifestError, ManifestReport, Reading, Signer, TrustAnchors, VALIDATOR, assertions, beside,
+    says,
 };
 
 /// How manifests are read.
@@ -208,7 +209,10 @@ fn report(
         claim_generator: claim_generators.first().cloned(),
         claim_generators,
         spec_version,
-        signer: says::signer(manifest, &judged.chain),
+        signer: says::signer(manifest, &judged.chain).map(|signer| Signer {
+            stamped_by: stamper(survey, source.store).map(|name| clean(&name)),
+            ..signer
+        }),
         title: manifest.title().map(clean),
         digital_source_types: says::source_types(&actions),
         software_agents: says::software_agents(manifest, &actions),

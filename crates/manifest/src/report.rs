@@ -215,6 +215,9 @@ pub struct Signer {
     pub algorithm: Option<String>,
     /// Time of the time-stamp, RFC 3339, when there is one.
     pub stamped_at: Option<String>,
+    /// Name of the time-stamp authority as its certificate states it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub stamped_by: Option<String>,
 }
 
 /// One action.

@@ -122,6 +122,7 @@ pub(crate) fn signer(manifest: &Manifest, chain: &[Vec<u8>]) -> Option<Signer> {
         chain_sha256: chain.iter().map(|der| hex(&Sha256::digest(der))).collect(),
         algorithm: info.alg.map(|alg| alg.to_string()),
         stamped_at: info.time.as_deref().map(clean),
+        stamped_by: None,
     })
 }
 

@@ -29,7 +29,7 @@ pub struct Signed {
 /// # Errors
 /// [`ManifestError::UnsupportedFormat`], [`ManifestError::WrongFormat`],
 /// [`ManifestError::AlreadySigned`], [`ManifestError::BadSpec`], [`ManifestError::BadChain`],
-/// [`ManifestError::Signing`]; [`ManifestError::TooLarge`] when a parent's manifest is too large.
+/// [`ManifestError::Signing`], [`ManifestError::TimeStamp`]; [`ManifestError::TooLarge`] when a parent's manifest is too large.
 pub fn sign(
     asset: &[u8],
     mime: &str,
@@ -59,7 +59,10 @@ pub fn sign(
                 &mut output,
             )
         })
-        .map_err(|error| ManifestError::Signing(error.to_string()))?;
+        .map_err(|error| match adapter.unstamped() {
+            Some(reason) => ManifestError::TimeStamp(reason),
+            None => ManifestError::Signing(error.to_string()),
+        })?;
     let asset = output.into_inner();
     let manifest = extract_manifest_bytes(&asset, mime)?
         .ok_or_else(|| ManifestError::Signing("the signed file holds no manifest".to_owned()))?;

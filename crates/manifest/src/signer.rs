@@ -1,5 +1,7 @@
 //! The boundary between our signer and the SDK's.
 
+use std::sync::{Mutex, PoisonError};
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use c2pa::SigningAlg;
@@ -9,9 +11,18 @@ use crate::ManifestError;
 /// What a signer says when it cannot sign.
 pub type SignerError = Box<dyn std::error::Error + Send + Sync>;
 
-/// Signs claims with Ed25519. Implemented by whoever holds the key.
+/// How claims are signed (C2PA, allowed algorithms).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ClaimAlgorithm {
+    /// Ed25519 (RFC 8032).
+    Ed25519,
+    /// ECDSA over P-256 with SHA-256 (RFC 9053).
+    Es256,
+}
+
+/// Signs claims. Implemented by whoever holds the key.
 pub trait ClaimSigner {
-    /// The 64-byte Ed25519 signature (RFC 8032) over `data`.
+    /// The 64-byte signature over `data`: Ed25519, or `r || s` of ES256.
     ///
     /// # Errors
     /// Whatever kept the key from signing.
@@ -19,6 +30,26 @@ pub trait ClaimSigner {
 
     /// Certificates as PEM, leaf first, root left out.
     fn chain_pem(&self) -> Vec<u8>;
+
+    /// The algorithm of [`Self::sign`].
+    fn algorithm(&self) -> ClaimAlgorithm {
+        ClaimAlgorithm::Ed25519
+    }
+
+    /// Whether signatures are to be time-stamped.
+    fn wants_time_stamp(&self) -> bool {
+        false
+    }
+
+    /// The answer (`TimeStampResp`, DER) of a time-stamp authority to `request` (`TimeStampReq`,
+    /// DER; RFC 3161) over the signature. `None` goes on without a time-stamp.
+    ///
+    /// # Errors
+    /// Why there is no time-stamp; then nothing is signed.
+    fn time_stamp(&self, request: &[u8]) -> Option<Result<Vec<u8>, SignerError>> {
+        let _ = request;
+        None
+    }
 }
 
 /// Bytes of the `COSE_Sign1` envelope around the certificates: about 90 for headers and signature,
@@ -27,12 +58,17 @@ pub trait ClaimSigner {
 const COSE_OVERHEAD: usize = 448;
 /// Per certificate: the CBOR header of its byte string.
 const COSE_PER_CERTIFICATE: usize = 8;
+/// Room for a time-stamp token with the certificates of its authority. Known ones need 1.3 to 7 KiB;
+/// what is not used is padding.
+const TIME_STAMP_BYTES: usize = 10 * 1024;
 
 /// Adapts a [`ClaimSigner`] to the SDK with a tight size reservation: the SDK's own signers
 /// reserve 10 KiB, all of which ends up as zeros in the file.
 pub(crate) struct Adapter<'a> {
     signer: &'a dyn ClaimSigner,
     chain: Vec<Vec<u8>>,
+    /// Why there is no time-stamp: the SDK's own error does not repeat it.
+    unstamped: Mutex<Option<String>>,
 }
 
 impl<'a> Adapter<'a> {
@@ -44,7 +80,20 @@ impl<'a> Adapter<'a> {
                 "it holds no certificate".to_owned(),
             ));
         }
-        Ok(Self { signer, chain })
+        Ok(Self {
+            signer,
+            chain,
+            unstamped: Mutex::new(None),
+        })
+    }
+
+    /// Why a time-stamp that was asked for is not there.
+    pub(crate) fn unstamped(&self) -> Option<String> {
+        let mut reason = self
+            .unstamped
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        reason.take()
     }
 }
 
@@ -54,7 +103,10 @@ impl c2pa::Signer for Adapter<'_> {
     }
 
     fn alg(&self) -> SigningAlg {
-        SigningAlg::Ed25519
+        match self.signer.algorithm() {
+            ClaimAlgorithm::Ed25519 => SigningAlg::Ed25519,
+            ClaimAlgorithm::Es256 => SigningAlg::Es256,
+        }
     }
 
     fn certs(&self) -> c2pa::Result<Vec<Vec<u8>>> {
@@ -67,12 +119,33 @@ impl c2pa::Signer for Adapter<'_> {
             .iter()
             .map(|der| der.len() + COSE_PER_CERTIFICATE)
             .sum();
-        certificates + COSE_OVERHEAD
+        let stamp = if self.signer.wants_time_stamp() {
+            TIME_STAMP_BYTES
+        } else {
+            0
+        };
+        certificates + COSE_OVERHEAD + stamp
     }
 
-    // No time authority is configured; the SDK's default would open a connection of its own.
-    fn send_timestamp_request(&self, _message: &[u8]) -> Option<c2pa::Result<Vec<u8>>> {
-        None
+    // The SDK's default would open a connection of its own. For claims of version 2 it takes the
+    // token out of the answer and puts it into the header `sigTst2`.
+    fn send_timestamp_request(&self, message: &[u8]) -> Option<c2pa::Result<Vec<u8>>> {
+        if !self.signer.wants_time_stamp() {
+            return None;
+        }
+        let request = match self.timestamp_request_body(message) {
+            Ok(request) => request,
+            Err(error) => return Some(Err(error)),
+        };
+        let answer = self.signer.time_stamp(&request)?;
+        Some(answer.map_err(|error| {
+            let mut reason = self
+                .unstamped
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner);
+            *reason = Some(error.to_string());
+            c2pa::Error::OtherError(error)
+        }))
     }
 }
 

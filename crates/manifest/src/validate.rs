@@ -206,7 +206,7 @@ impl Judge<'_> {
     /// checks, but not its authority.
     fn stamp_is_listed(&self, source: &Source<'_>, survey: &Survey, at: Option<i64>) -> bool {
         let listed = || {
-            let token = time_stamp(survey.active()?.signature(source.store)?)?;
+            let token = time_stamp(survey.active()?.signature(source.store)?, "sigTst")?;
             let leaf = tsa_signer_cert_der_from_token(&token).ok()??;
             let others = certificates_of_time_stamp(&token)?;
             Some(self.anchors.vouches_for_stamp(&leaf, &others, at?))
@@ -261,15 +261,25 @@ pub(crate) fn all_statuses(codes: &StatusCodes) -> Vec<Status> {
     .collect()
 }
 
-/// The first token of `sigTst` in a COSE signature (C2PA 2.4, section 10.3.2.5).
-fn time_stamp(cose: &[u8]) -> Option<Vec<u8>> {
+/// The name in the certificate behind the time-stamp of a store's active manifest, of whichever version.
+/// Only a name, unless the verdict on the time says otherwise.
+pub(crate) fn stamper(survey: &Survey, store: &[u8]) -> Option<String> {
+    let cose = survey.active()?.signature(store)?;
+    let token = time_stamp(cose, "sigTst2").or_else(|| time_stamp(cose, "sigTst"))?;
+    let leaf = tsa_signer_cert_der_from_token(&token).ok()??;
+    let name = Certificate::parse(&leaf)?.subject_text();
+    (!name.is_empty()).then_some(name)
+}
+
+/// The first token under a header of a COSE signature (C2PA 2.4, section 10.3.2.5).
+fn time_stamp(cose: &[u8], header: &str) -> Option<Vec<u8>> {
     let parsed: Cbor = ciborium::from_reader(cose).ok()?;
     let parsed = match parsed {
         Cbor::Tag(_, inner) => *inner,
         other => other,
     };
     let unprotected = parsed.as_array()?.get(1)?.as_map()?;
-    let tokens = entry(entry(unprotected, "sigTst")?.as_map()?, "tstTokens")?.as_array()?;
+    let tokens = entry(entry(unprotected, header)?.as_map()?, "tstTokens")?.as_array()?;
     let token = entry(tokens.first()?.as_map()?, "val")?;
     token.as_bytes().cloned()
 }

@@ -137,6 +137,12 @@ pub struct Config {
     pub max_pixels: Setting<u64>,
     /// Longest time for reading a manifest, milliseconds.
     pub manifest_deadline_ms: Setting<u64>,
+    /// Address of the time-stamp authority for manifests (`signing.timestamp_url`); none by default,
+    /// which works offline.
+    pub timestamp_url: Setting<Option<String>>,
+    /// Whether nothing is issued without a time-stamp once one is asked for
+    /// (`signing.timestamp_required`).
+    pub timestamp_required: Setting<bool>,
     /// Further lists of trust anchors.
     pub trust_anchors: Setting<Vec<AnchorList>>,
 }
@@ -166,6 +172,16 @@ struct File {
     max_pixels: Option<u64>,
     manifest_deadline_ms: Option<u64>,
     trust_anchors: Option<Vec<AnchorList>>,
+    #[serde(default)]
+    signing: SigningFile,
+}
+
+/// The table `signing`. Never a PIN, token or passphrase: those are in files of their own.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct SigningFile {
+    timestamp_url: Option<String>,
+    timestamp_required: Option<bool>,
 }
 
 impl Config {
@@ -204,6 +220,8 @@ impl Config {
             max_bytes: Setting::new(file.max_bytes, limits.max_bytes),
             max_pixels: Setting::new(file.max_pixels, limits.max_pixels),
             manifest_deadline_ms: Setting::new(file.manifest_deadline_ms, 5_000),
+            timestamp_url: Setting::new(file.signing.timestamp_url.map(Some), None),
+            timestamp_required: Setting::new(file.signing.timestamp_required, true),
             trust_anchors: Setting::new(file.trust_anchors, Vec::new()),
         }
     }
@@ -279,6 +297,14 @@ impl Config {
                 "manifest_deadline_ms",
                 &self.manifest_deadline_ms,
                 u64::to_string,
+            ),
+            line("signing.timestamp_url", &self.timestamp_url, |url| {
+                url.clone().unwrap_or_else(|| "none".to_owned())
+            }),
+            line(
+                "signing.timestamp_required",
+                &self.timestamp_required,
+                bool::to_string,
             ),
             line("trust_anchors", &self.trust_anchors, lists),
         ]
@@ -387,6 +413,7 @@ mod tests {
             ("strength = \"loud\"", "standard"),
             ("manifest_deadline_ms = 0", "manifest_deadline_ms"),
             ("organization = \"x\"", "organization"),
+            ("[signing]\npin = \"1\"", "pin"),
             (
                 "[[trust_anchors]]\nname = \"local\"\nkind = \"local\"\npath = \"x\"",
                 "local",

@@ -18,14 +18,31 @@ pub enum ProvenanceError {
     /// The ledger refused.
     #[error(transparent)]
     Ledger(#[from] colophon_ledger::LedgerError),
-    /// The verdict table is unusable.
-    #[error("{path}: {source}", path = .path.display())]
+    /// A list of public keys cannot be signed.
+    #[error("the list of keys could not be signed ({0}): run `colophon keys check`")]
+    Note(colophon_ledger::NoteError),
+    /// The policies are unusable.
+    #[error("the policies in {folder} cannot be used: {}", .problems.brief(), folder = .folder.display())]
     Policy {
-        /// The table's file, or a name for the one built in.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: colophon_policy::PolicyError,
+        /// Where they lie.
+        folder: PathBuf,
+        /// Everything that is wrong with them.
+        problems: colophon_policy::Problems,
     },
+    /// A bundle was not put in force.
+    #[error(transparent)]
+    Publish(Box<colophon_policy::PublishError>),
+    /// The policies forbid it, or do not permit it.
+    #[error("refused: {why}")]
+    Refused {
+        /// Labels of the prompt, rule with its place, reason, advice.
+        why: String,
+        /// What was asked and answered, without the prompt.
+        decision: Box<colophon_policy::PastDecision>,
+    },
+    /// A prompt could not be judged, so nothing is made.
+    #[error("{0}; nothing was made")]
+    Screen(String),
     /// No folder for the home is known.
     #[error(
         "there is no home folder: name one with --home or COLOPHON_HOME, or set XDG_DATA_HOME or HOME"
@@ -37,6 +54,14 @@ pub enum ProvenanceError {
         /// The settings file, or a file that it names.
         path: PathBuf,
         /// What is wrong and what is allowed.
+        reason: String,
+    },
+    /// The policy about witnesses cannot be followed.
+    #[error("the witnesses named in {path} cannot be asked: {reason}; mend the file, or move it away to issue without witnesses", path = .path.display())]
+    Witnesses {
+        /// The policy's file.
+        path: PathBuf,
+        /// What is wrong.
         reason: String,
     },
     /// A trust list or a revocation cannot be taken.

@@ -12,11 +12,11 @@ use crate::generated::{BUILT_IN, backend_name, guidance};
 use crate::hex;
 use crate::lookup::Hit;
 use crate::report::{
-    AgentEvidence, GenerationEvidence, InclusionEvidence, LedgerEvidence, ManifestEvidence,
-    Nearest, RevokedEvidence, WeightsEvidence,
+    AgentEvidence, ErasedEvidence, GenerationEvidence, InclusionEvidence, LedgerEvidence,
+    ManifestEvidence, Nearest, RevokedEvidence, WeightsEvidence,
 };
-use crate::time::rfc3339;
 use crate::told;
+use colophon_calendar::rfc3339;
 
 /// The one value that the rules judge a readable manifest by.
 pub(crate) fn manifest_state(report: &ManifestReport) -> ManifestState {
@@ -194,6 +194,7 @@ impl LedgerEvidence {
         };
         Self {
             record: hit.entry.index.0,
+            shard: hit.entry.shard.to_string(),
             origin: origin.to_owned(),
             matched_by: hit.matched_by.clone(),
             issued_at: rfc3339(record.issued_at),
@@ -216,14 +217,35 @@ impl LedgerEvidence {
             } else {
                 hit.comparison.without_figures()
             },
+            erased: erased(&hit.entry),
         }
     }
+}
+
+/// What was erased of a record, with the time and reason of the earlier erasure where there were two.
+fn erased(entry: &Entry) -> Option<ErasedEvidence> {
+    let parts = [
+        ("private", entry.erased()),
+        ("manifest", entry.manifest_erased.as_ref()),
+    ];
+    let gone = || {
+        parts
+            .iter()
+            .filter_map(|(name, erased)| Some((*name, (*erased)?)))
+    };
+    let first = gone().map(|(_, erased)| erased).min_by_key(|it| it.at)?;
+    Some(ErasedEvidence {
+        on: rfc3339(first.at),
+        reason: first.reason.code().to_owned(),
+        parts: gone().map(|(name, _)| name.to_owned()).collect(),
+    })
 }
 
 impl Nearest {
     pub(crate) fn new(entry: &Entry, distance: u32) -> Self {
         Self {
             record: entry.index.0,
+            shard: entry.shard.to_string(),
             distance,
             issued_at: rfc3339(entry.record.issued_at),
             generator: entry.record.generator.as_ref().map(agent_evidence),

@@ -3,17 +3,19 @@
 use std::path::{Path, PathBuf};
 
 use colophon_keys::{KeyStore, KeysError, Passphrase};
-use colophon_ledger::Ledger;
+use colophon_ledger::{Ledger, LedgerOptions, NoteSigner, ReadOptions, StorageKey, VerifierKey};
 
 use crate::ProvenanceError;
 use crate::config::Config;
 use crate::signing::LedgerNoteSigner;
+use crate::witnesses::WayToWitnesses;
 
-/// A home: `keys/ ledger/ models/ policies/ trust/ config.toml`. Naming one makes nothing.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A home: `keys/ ledger/ models/ policies/ trust/ config.toml witness-policy`. Naming one makes nothing.
+#[derive(Debug, Clone)]
 pub struct Home {
     /// The folder.
     pub root: PathBuf,
+    pub(crate) way_to_witnesses: Option<WayToWitnesses>,
 }
 
 /// How a new home's keys are made. What is `None` comes from the settings, then from defaults
@@ -51,7 +53,19 @@ impl InitOptions {
 impl Home {
     /// The home at this folder.
     pub fn new(root: impl Into<PathBuf>) -> Self {
-        Self { root: root.into() }
+        Self {
+            root: root.into(),
+            way_to_witnesses: None,
+        }
+    }
+
+    /// The same home with a way to reach the witnesses of its ledger.
+    #[must_use]
+    pub fn with_way_to_witnesses(self, way: WayToWitnesses) -> Self {
+        Self {
+            way_to_witnesses: Some(way),
+            ..self
+        }
     }
 
     /// The folder named, else that of `COLOPHON_HOME`, else `colophon` in the XDG data folder
@@ -103,7 +117,7 @@ impl Home {
         self.root.join("trust")
     }
 
-    /// Folder of the verdict table (`verdicts.toml`); without one, the built-in table is used.
+    /// Folder of the policies: see [`colophon_policy::Store`].
     pub fn policies(&self) -> PathBuf {
         self.root.join("policies")
     }
@@ -127,8 +141,9 @@ impl Home {
     /// certificates; [`ProvenanceError::Config`], [`ProvenanceError::Ledger`].
     pub fn init(&self, options: InitOptions) -> Result<(), ProvenanceError> {
         let config = Config::load(Some(self))?;
-        let keys = self.make_keys(options, &config)?;
-        self.open_ledger(&keys).map(drop)
+        let mut keys = self.make_keys(options, &config)?;
+        let ledger = self.open_ledger(&keys)?;
+        crate::key_events::enter(&mut keys, &ledger).map(drop)
     }
 
     /// The keys, made first where there are none; `true` when they were made by this call.
@@ -139,13 +154,14 @@ impl Home {
         now: i64,
     ) -> Result<(KeyStore, bool), ProvenanceError> {
         if self.has_keys() {
-            return Ok((KeyStore::open(&self.keys(), passphrase)?, false));
+            let keys = KeyStore::open_to_write(&self.keys(), passphrase, now)?;
+            return Ok((keys, false));
         }
         if passphrase.is_none() {
             return match self.make_keys(InitOptions::new(now), config) {
                 // Another process was faster.
                 Err(ProvenanceError::Keys(KeysError::AlreadyExists(_))) => {
-                    Ok((KeyStore::open(&self.keys(), None)?, false))
+                    Ok((KeyStore::open_to_write(&self.keys(), None, now)?, false))
                 }
                 made => Ok((made?, true)),
             };
@@ -192,18 +208,56 @@ impl Home {
     pub(crate) fn open_ledger(&self, keys: &KeyStore) -> Result<Ledger, ProvenanceError> {
         let signer = LedgerNoteSigner::new(keys.ledger_signer()?)?;
         let origin = signer.name().to_owned();
-        Ok(Ledger::open(&self.ledger(), &origin, Box::new(signer))?)
+        let options = LedgerOptions {
+            former_keys: former_keys(keys)?,
+            storage_key: Some(StorageKey::new(*keys.storage_key()?)),
+            witnessing: self.witnessing()?,
+            ..LedgerOptions::default()
+        };
+        let ledger = Ledger::open_with(&self.ledger(), &origin, Box::new(signer), options)?;
+        Ok(ledger)
     }
 
-    /// The ledger for reading, with the key from this home.
+    /// The ledger's key as a signer of notes, such as the statement on an export.
+    ///
+    /// # Errors
+    /// [`ProvenanceError::Keys`] when the key cannot be opened.
+    pub fn note_signer(
+        &self,
+        keys: &KeyStore,
+    ) -> Result<Box<dyn NoteSigner + Send>, ProvenanceError> {
+        Ok(Box::new(LedgerNoteSigner::new(keys.ledger_signer()?)?))
+    }
+
+    /// The ledger for reading, with the keys from this home.
     ///
     /// # Errors
     /// [`ProvenanceError::Keys`] without a readable verifier key, [`ProvenanceError::Ledger`].
     pub fn open_ledger_read_only(&self) -> Result<Ledger, ProvenanceError> {
-        let keys = KeyStore::open(&self.keys(), None)?;
-        let key = crate::signing::verifier_key(&keys.ledger_verifier_key()?)?;
-        Ok(Ledger::open_read_only(&self.ledger(), key)?)
+        self.read_ledger(&KeyStore::open(&self.keys(), None)?)
     }
+
+    /// As [`Self::open_ledger_read_only`], with what these keys open: without the passphrase of an
+    /// encrypted folder private parts stay locked.
+    ///
+    /// # Errors
+    /// As [`Self::open_ledger_read_only`].
+    pub fn read_ledger(&self, keys: &KeyStore) -> Result<Ledger, ProvenanceError> {
+        let key = crate::signing::verifier_key(&keys.ledger_verifier_key()?)?;
+        let options = ReadOptions {
+            former_keys: former_keys(keys)?,
+            storage_key: keys.storage_key().ok().map(|key| StorageKey::new(*key)),
+        };
+        Ok(Ledger::open_read_only_with(&self.ledger(), key, options)?)
+    }
+}
+
+pub(crate) fn former_keys(keys: &KeyStore) -> Result<Vec<VerifierKey>, ProvenanceError> {
+    let texts = keys.former_ledger_verifier_keys();
+    texts
+        .iter()
+        .map(|text| crate::signing::verifier_key(text))
+        .collect()
 }
 
 #[cfg(test)]

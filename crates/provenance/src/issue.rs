@@ -1,30 +1,31 @@
 //! The way out: from a picture to one that is marked, signed, recorded and then released.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use colophon_imaging::{
     Channels, Format, ImagingError, Limits, Picture, Samples, StagedFile, decode,
 };
 use colophon_keys::Passphrase;
-use colophon_ledger::{Kind, Ledger, NewRecord};
+use colophon_ledger::{Decisions, Kind, Ledger, NewRecord};
 use colophon_manifest::{
     Agent, DigitalSourceType, ManifestSpec, Origin, Parent, Signed, TrainingUse, TrustAnchors,
     extract_manifest_bytes, sign,
 };
-use colophon_policy::PolicyHash;
-use colophon_watermark::{Detector, Embedder, WatermarkKey};
+use colophon_policy::{Screen, SignerClass};
+use colophon_watermark::Embedder;
 use sha2::{Digest as _, Sha256};
 
+use crate::admission::{Admission, Gate};
 use crate::config::Config;
 use crate::generated::{Committed, KeptPrompt};
 use crate::make::{Encoded, Marked, Marker, encode_close, refuse_unfaithful, set_metadata};
 use crate::read_back::Expected;
 use crate::request::Steps;
-use crate::signing::ManifestSigner;
-use crate::verify::verdict_table;
+use crate::signing::{ManifestSigner, TimeStamps};
 use crate::{
-    Destination, GeneratedRequest, Home, IssueOptions, Issued, ModelOutput, ProvenanceError,
-    StampRequest, hex, rfc3339,
+    Destination, GeneratedRequest, GenerationFacts, Home, IssueOptions, Issued, ModelOutput,
+    Prompt, ProvenanceError, StampRequest, decided, hex, rfc3339,
 };
 
 /// Issues pictures from one home; for use from many threads.
@@ -33,11 +34,13 @@ pub struct Issuer {
     anchors: TrustAnchors,
     marker: Marker,
     ledger: Ledger,
+    decisions: Decisions,
     limits: Limits,
     deadline: Duration,
     quality_floor: u8,
-    policy: PolicyHash,
+    gate: Gate,
     made_home: bool,
+    local_chain: bool,
 }
 
 impl std::fmt::Debug for Issuer {
@@ -68,29 +71,80 @@ impl Issuer {
         now: i64,
     ) -> Result<Self, ProvenanceError> {
         let config = Config::load(Some(home))?;
-        let policy = verdict_table(Some(home))?.hash();
-        let (keys, made_home) = home.keys_or_init(&config, passphrase, now)?;
-        let key = WatermarkKey::new(*keys.watermark_key()?);
+        let bundle = crate::policies::bundle(home)?;
+        let (mut keys, made_home) = home.keys_or_init(&config, passphrase, now)?;
+        let all = crate::mark_keys::MarkKeys::open(&keys)?;
+        let signer = ManifestSigner {
+            key: keys.claim_signer()?,
+            time_stamps: None,
+        };
+        let local_chain = keys.has_local_chain();
+        let anchors = TrustAnchors::none().with_local_root(&keys.own_anchors_pem()?)?;
+        let ledger = home.open_ledger(&keys)?;
+        // Made, rotated or revoked keys are told of before anything is issued with them.
+        crate::key_events::enter(&mut keys, &ledger)?;
         Ok(Self {
-            signer: ManifestSigner(keys.claim_signer()?),
-            anchors: TrustAnchors::none().with_local_root(&keys.root_certificate_pem()?)?,
+            gate: Gate {
+                bundle,
+                screens: Vec::new(),
+                strength: config.strength.value,
+                signer: hex(signer.key.key_id().as_bytes()),
+                class: if local_chain {
+                    SignerClass::Local
+                } else {
+                    SignerClass::Listed
+                },
+            },
+            signer,
+            anchors,
             marker: Marker {
-                embedder: Embedder::new(&key),
-                detector: Detector::new([&key]),
+                embedder: Embedder::new(&all.current),
+                detector: all.detector(),
                 embed: config.strength.value.options(),
             },
-            ledger: home.open_ledger(&keys)?,
+            ledger,
+            decisions: Decisions::open(&home.ledger())?,
+            local_chain,
             limits: config.limits(),
             deadline: Duration::from_millis(config.manifest_deadline_ms.value),
             quality_floor: config.jpeg_quality_floor.value,
-            policy,
             made_home,
         })
+    }
+
+    /// The issuer with a time-stamp of an authority in every manifest. Without, issuing works
+    /// offline and the record's time is the one that counts.
+    #[must_use]
+    pub fn with_time_stamps(mut self, authority: Arc<dyn TimeStamps>) -> Self {
+        self.signer.time_stamps = Some(authority);
+        self
     }
 
     /// Whether opening made the keys: a local chain, on no public list.
     pub fn made_home(&self) -> bool {
         self.made_home
+    }
+
+    /// Asks one more engine about every prompt, beside the word lists of the policies.
+    pub fn screen_with(&mut self, screen: Box<dyn Screen>) {
+        self.gate.screens.push(screen);
+    }
+
+    /// Asks the policies for leave to issue what a model is about to make, before work is spent on it; `facts` as far
+    /// as they are known. [`Self::issue_generated`] asks again about what was made.
+    ///
+    /// # Errors
+    /// [`ProvenanceError::Refused`], [`ProvenanceError::Screen`].
+    pub fn may_generate(
+        &self,
+        facts: &GenerationFacts,
+        prompt: &Prompt,
+        from_picture: bool,
+        options: &IssueOptions,
+    ) -> Result<(), ProvenanceError> {
+        let source = source_of(from_picture);
+        let admission = self.gate.generate(facts, prompt, source, options);
+        decided::refusals_entered(&self.decisions, admission).map(drop)
     }
 
     /// The bounds on pictures, for reading files.
@@ -118,6 +172,12 @@ impl Issuer {
         refuse_existing(&destination)?;
         let clock = Clock::start();
         let original = self.decode_input(input)?;
+        let size = (original.width(), original.height());
+        let prompt = request.prompt.as_deref();
+        let admission = self
+            .gate
+            .stamp(request.source, prompt, size, &request.options);
+        let admission = decided::refusals_entered(&self.decisions, admission)?;
         let parent = parent(input, original.source_format(), "input")?;
         let statement = Statement {
             kind: Kind::Stamp,
@@ -127,7 +187,7 @@ impl Issuer {
                 version: request.generator_version.clone(),
             }),
             keep_metadata: request.keep_metadata,
-            options: &request.options,
+            admission: &admission,
             prompt: KeptPrompt::of_stamp(request.prompt.clone()),
             generation: None,
         };
@@ -151,6 +211,11 @@ impl Issuer {
     ) -> Result<Issued, ProvenanceError> {
         refuse_existing(&destination)?;
         let clock = Clock::start();
+        let source = source_of(request.source_picture.is_some());
+        let admission =
+            self.gate
+                .generate(&request.facts, &request.prompt, source, &request.options);
+        let admission = decided::refusals_entered(&self.decisions, admission)?;
         let (original, parent) = match output {
             ModelOutput::Pixels { width, height, rgb } => {
                 let picture = Picture::new(width, height, Channels::Rgb, Samples::U8(rgb))?;
@@ -162,15 +227,9 @@ impl Issuer {
                 (picture, parent)
             }
         };
-        let (parent, source) = match &request.source_picture {
-            Some(file) => {
-                let parent = source_picture(file, &self.limits)?;
-                (
-                    Some(parent),
-                    DigitalSourceType::CompositeWithTrainedAlgorithmicMedia,
-                )
-            }
-            None => (parent, DigitalSourceType::TrainedAlgorithmicMedia),
+        let parent = match &request.source_picture {
+            Some(file) => Some(source_picture(file, &self.limits)?),
+            None => parent,
         };
         let mut salt = [0; 32];
         getrandom::fill(&mut salt).map_err(|error| ProvenanceError::Random(error.to_string()))?;
@@ -180,7 +239,7 @@ impl Issuer {
             source,
             generator: Some(request.facts.agent()),
             keep_metadata: false,
-            options: &request.options,
+            admission: &admission,
             prompt: KeptPrompt::of_generated(request, salt),
             generation: Some(committed),
         };
@@ -196,7 +255,7 @@ impl Issuer {
         destination: Destination,
         mut clock: Clock,
     ) -> Result<Issued, ProvenanceError> {
-        let options = statement.options;
+        let options = &statement.admission.options;
         let mut elapsed = Steps::default();
         let format = options.output_format(&destination.path, original.source_format())?;
         elapsed.decode_ms = clock.lap();
@@ -242,7 +301,7 @@ impl Issuer {
         let asset_sha256 = record.asset_sha256;
         let manifest_id = record.manifest_id.clone();
         let bytes = signed.asset.len() as u64;
-        let receipt = self.release(Ready { signed, record }, &destination)?;
+        let receipt = self.release(Ready { signed, record }, statement.admission, &destination)?;
         elapsed.store_ms = clock.lap();
         let committed = statement.generation.as_ref();
         Ok(Issued {
@@ -263,12 +322,14 @@ impl Issuer {
             psnr_file: encoded.psnr,
             margin,
             jpeg_quality: encoded.jpeg_quality,
-            // No other kind of chain can be made or installed yet.
-            local_chain: true,
+            local_chain: self.local_chain,
             unmarked_reason,
             prompt_commitment: committed.map(|it| hex(&it.commitment)),
             prompt_salt: committed.map(|it| hex(&it.salt)),
             issued_at: rfc3339(options.issued_at),
+            policy_hash: self.gate.bundle.hash().to_string(),
+            labels: statement.admission.labels.clone(),
+            decision: statement.admission.decision.clone(),
             elapsed,
         })
     }
@@ -300,8 +361,8 @@ impl Issuer {
             },
             software_agent: statement.generator.clone(),
             generation: statement.generation.as_ref().map(Committed::in_manifest),
-            when: rfc3339(statement.options.issued_at),
-            title: statement.options.title.clone(),
+            when: rfc3339(statement.admission.options.issued_at),
+            title: statement.admission.options.title.clone(),
             watermark_id: facts.watermark_id,
             fingerprint: encoded.content.fingerprint.map(|hash| hash.0),
             training_use: TrainingUse::default(),
@@ -330,7 +391,7 @@ impl Issuer {
     fn record(&self, facts: &Facts<'_>, encoded: &Encoded, signed: &Signed) -> NewRecord {
         let statement = facts.statement;
         NewRecord {
-            issued_at: statement.options.issued_at,
+            issued_at: statement.admission.options.issued_at,
             kind: statement.kind,
             generator: statement
                 .generator
@@ -347,11 +408,12 @@ impl Issuer {
             manifest_sha256: Sha256::digest(&signed.manifest).into(),
             manifest_id: signed.manifest_id.to_string(),
             manifest: signed.manifest.clone(),
-            signer_key_id: *self.signer.0.key_id().as_bytes(),
-            policy_hash: self.policy.0,
+            signer_key_id: *self.signer.key.key_id().as_bytes(),
+            policy_hash: self.gate.bundle.hash().0,
             width: encoded.content.width,
             height: encoded.content.height,
-            title: statement.options.title.clone(),
+            requester: statement.admission.requester(),
+            title: statement.admission.options.title.clone(),
             prompt: statement.prompt.text.clone(),
             negative_prompt: statement.prompt.negative.clone(),
             prompt_salt: statement.prompt.salt,
@@ -360,15 +422,17 @@ impl Issuer {
         }
     }
 
-    /// File durable under a temporary name, then the record durable, then the name.
+    /// File durable under a temporary name, then the record and the decision durable, then the name.
     fn release(
         &self,
         ready: Ready,
+        admission: &Admission,
         destination: &Destination,
     ) -> Result<colophon_ledger::Receipt, ProvenanceError> {
         let mut staged = StagedFile::create(&destination.path, destination.overwrite)?;
         staged.write(&ready.signed.asset)?;
         let receipt = self.ledger.append(ready.record)?;
+        decided::enter(&self.decisions, admission, receipt.id())?;
         staged.commit()?;
         Ok(receipt)
     }
@@ -382,7 +446,8 @@ pub(crate) struct Statement<'a> {
     pub generator: Option<Agent>,
     /// Whether the input's own metadata goes into the output.
     pub keep_metadata: bool,
-    options: &'a IssueOptions,
+    /// Leave to issue it, with the options to issue it by.
+    admission: &'a Admission,
     prompt: KeptPrompt,
     generation: Option<Committed<'a>>,
 }
@@ -410,6 +475,15 @@ fn parent<'a>(
         mime: format.mime(),
         title,
     }))
+}
+
+/// How what a model makes came to be.
+fn source_of(from_picture: bool) -> DigitalSourceType {
+    if from_picture {
+        DigitalSourceType::CompositeWithTrainedAlgorithmicMedia
+    } else {
+        DigitalSourceType::TrainedAlgorithmicMedia
+    }
 }
 
 /// The picture that a model started from, which is the parent whether it has a manifest or not.

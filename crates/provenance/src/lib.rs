@@ -5,15 +5,22 @@
 //! [`Report`]. Both live on a [`Home`], the folder with keys, ledger and settings; a verifier also
 //! works without one, and then says what it could not check.
 
+mod admission;
 mod binding;
 mod config;
+mod decided;
 mod error;
 mod facts;
 mod generated;
 mod home;
 mod issue;
+mod keeping;
+mod key_admin;
+mod key_events;
 mod lookup;
 mod make;
+mod mark_keys;
+mod policies;
 mod read_back;
 mod report;
 mod request;
@@ -22,7 +29,9 @@ mod time;
 mod told;
 pub mod trust;
 mod verify;
+mod witnesses;
 
+pub use colophon_calendar::rfc3339;
 pub use config::{AnchorKind, AnchorList, Config, Setting, ShownSetting, Strength, ValueOrigin};
 pub use error::ProvenanceError;
 pub use generated::{
@@ -30,23 +39,26 @@ pub use generated::{
 };
 pub use home::{Home, InitOptions};
 pub use issue::Issuer;
+pub use key_admin::{KeyAdmin, KeyChange};
 pub use make::{MarkedFile, mark_only};
 pub use report::{
-    AgentEvidence, BindingAgreement, CodeEvidence, Comparison, Container, Contradiction, Evidence,
-    FaintMark, FieldEvidence, FingerprintEvidence, GenerationEvidence, Geometry, HeatMapEvidence,
-    InclusionEvidence, IngredientEvidence, LedgerEvidence, ManifestEvidence, MarkSource,
-    MarkStrength, Matched, Nearest, NodeEvidence, NotChecked, Outcome, RecoveredManifest,
-    ReferenceEvidence, Report, ReportError, ReportVerdict, RevokedEvidence, SignalEvidence,
-    SignerEvidence, TimelineEntry, TimelineGrade, Tool, TrustListEvidence, UnreadableMarkEvidence,
-    ValueEvidence, VerdictEvidence, VerdictsEvidence, WatermarkEvidence, WeightsEvidence,
+    AgentEvidence, BindingAgreement, CodeEvidence, Comparison, Container, Contradiction,
+    CountedTime, ErasedEvidence, Evidence, FaintMark, FieldEvidence, FingerprintEvidence,
+    GenerationEvidence, Geometry, HeatMapEvidence, InclusionEvidence, IngredientEvidence,
+    LedgerEvidence, ManifestEvidence, MarkSource, MarkStrength, Matched, Nearest, NodeEvidence,
+    NotChecked, Outcome, RecoveredManifest, ReferenceEvidence, Report, ReportError, ReportVerdict,
+    RevokedEvidence, SignalEvidence, SignerEvidence, TimelineEntry, TimelineGrade, Tool,
+    TrustListEvidence, UnreadableMarkEvidence, ValueEvidence, VerdictEvidence, VerdictsEvidence,
+    WatermarkEvidence, WeightsEvidence,
 };
 pub use request::{Destination, IssueOptions, Issued, StampRequest, Steps};
-pub use time::rfc3339;
+pub use signing::TimeStamps;
 pub use verify::{Examination, Verifier, VerifierOptions};
+pub use witnesses::{WITNESS_POLICY_FILE, WayToWitnesses};
 
 pub use colophon_imaging::{Format, Limits};
 pub use colophon_keys::Passphrase;
-pub use colophon_manifest::DigitalSourceType;
+pub use colophon_manifest::{DigitalSourceType, SignerError};
 pub use colophon_policy::{Action, Finding};
 pub use colophon_signals::{Class, Says, Source};
 pub use colophon_watermark::{EmbedOptions, HeatMap};

@@ -1,7 +1,7 @@
 //! Asking the ledger: by file, by mark, by manifest, and only then by likeness.
 
 use colophon_fingerprint::MATCH_DISTANCE;
-use colophon_ledger::{Entry, Ledger, LedgerError};
+use colophon_ledger::{Entry, Ledger, LedgerError, Private};
 use colophon_manifest::ManifestReport;
 use colophon_policy::{Binding, LedgerState};
 
@@ -110,7 +110,7 @@ fn hit(ledger: &Ledger, question: Question<'_>) -> Result<Option<Hit>, LedgerErr
     };
     let named = by_manifest(ledger, question.attached)?;
     let holds =
-        |entries: &[Entry], entry: &Entry| entries.iter().any(|each| each.index == entry.index);
+        |entries: &[Entry], entry: &Entry| entries.iter().any(|each| each.id() == entry.id());
     let considered = if !exact.is_empty() {
         exact.clone()
     } else if question.watermark_id.is_some() {
@@ -118,7 +118,7 @@ fn hit(ledger: &Ledger, question: Question<'_>) -> Result<Option<Hit>, LedgerErr
     } else {
         named.clone()
     };
-    let newest = considered.into_iter().rev().take(MAX_COMPARED);
+    let newest = considered.into_iter().take(MAX_COMPARED);
     let hits = newest.map(|entry| {
         let mut matched_by = Vec::new();
         for (way, entries) in [
@@ -147,7 +147,7 @@ fn hit(ledger: &Ledger, question: Question<'_>) -> Result<Option<Hit>, LedgerErr
             hit.comparison.binding != Binding::Different,
             hit.matched_by.contains(&Matched::Manifest),
             hit.comparison.binding == Binding::Same,
-            hit.entry.index,
+            hit.entry.id(),
         )
     }))
 }
@@ -161,7 +161,6 @@ pub(crate) fn confirms(
     let entries = ledger.by_watermark_id(watermark_id)?;
     Ok(entries
         .iter()
-        .rev()
         .take(MAX_COMPARED)
         .any(|entry| comparison(entry, Some(examined)).binding == Binding::Same))
 }
@@ -169,7 +168,7 @@ pub(crate) fn confirms(
 /// The private part may be believed only under a proven leaf.
 pub(crate) fn comparison(entry: &Entry, examined: Option<Examined<'_>>) -> Comparison {
     match (examined, &entry.private, &entry.inclusion) {
-        (Some(examined), Some(private), Ok(_)) => compare(examined, private),
+        (Some(examined), Private::Open(private), Ok(_)) => compare(examined, private),
         _ => Comparison::NONE,
     }
 }

@@ -15,7 +15,7 @@ pub use manifest::{
     SignerEvidence, ValueEvidence, VerdictEvidence, VerdictsEvidence, WeightsEvidence,
 };
 pub use signals::{
-    Contradiction, FieldEvidence, SignalEvidence, TimelineEntry, TimelineGrade,
+    Contradiction, CountedTime, FieldEvidence, SignalEvidence, TimelineEntry, TimelineGrade,
     UnreadableMarkEvidence,
 };
 pub(crate) use watermark::compared_ids;
@@ -199,6 +199,9 @@ pub struct Evidence {
     pub unreadable_marks: Vec<UnreadableMarkEvidence>,
     /// Times stated, stamped and logged, earliest first.
     pub timeline: Vec<TimelineEntry>,
+    /// The time of issuing that counts: a trusted time-stamp's, else the ledger's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub counted_time: Option<CountedTime>,
 }
 
 /// How a record was found.
@@ -217,8 +220,10 @@ pub enum Matched {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct LedgerEvidence {
-    /// Its number.
+    /// Its number in its shard.
     pub record: u64,
+    /// The shard of the log that holds it, such as `2026h2`.
+    pub shard: String,
     /// Name of the log.
     pub origin: String,
     /// How it was found, strongest first.
@@ -247,6 +252,20 @@ pub struct LedgerEvidence {
     pub inclusion: InclusionEvidence,
     /// Picture against record.
     pub comparison: Comparison,
+    /// What was erased of it since.
+    pub erased: Option<ErasedEvidence>,
+}
+
+/// An erasure in a record. Its public facts and its place in the log stay.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ErasedEvidence {
+    /// When, RFC 3339.
+    pub on: String,
+    /// `request`, `retention`, `legal`, `mistake` or `content`.
+    pub reason: String,
+    /// `private` for prompt, title, requester, mark and fingerprint; `manifest` for the manifest's bytes.
+    pub parts: Vec<String>,
 }
 
 /// Whether a record is in the signed log.
@@ -293,8 +312,10 @@ pub struct FingerprintEvidence {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct Nearest {
-    /// Its number.
+    /// Its number in its shard.
     pub record: u64,
+    /// The shard of the log that holds it.
+    pub shard: String,
     /// Differing bits, 0..=31.
     pub distance: u32,
     /// Time of issue, RFC 3339.
@@ -333,7 +354,7 @@ pub struct Tool {
     pub version: String,
     /// The manifest validator.
     pub validator: String,
-    /// Hash of the verdict table, hex.
+    /// Hash of the policies (SHA-256 of the bundle's listing), hex.
     pub policy: String,
     /// The trust lists asked.
     pub trust_lists: Vec<TrustListEvidence>,

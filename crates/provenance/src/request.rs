@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use colophon_imaging::ImagingError;
+use colophon_policy::{PastDecision, Principal, UNSTATED};
 use serde::Serialize;
 
 use crate::{DigitalSourceType, EmbedOptions, Format, ProvenanceError};
@@ -53,6 +54,10 @@ pub struct IssueOptions {
     pub jpeg_quality: Option<u8>,
     /// Issue a picture that has no room for a mark without one, and say so.
     pub allow_unmarked: bool,
+    /// Who asks; the owner of the home unless someone else is named.
+    pub principal: Principal,
+    /// Why, a code of the policies' vocabulary.
+    pub purpose: String,
     /// The id to mark with, for tests; `None` draws one at random.
     pub payload: Option<u64>,
     /// The present, Unix seconds.
@@ -68,6 +73,8 @@ impl IssueOptions {
             format: None,
             jpeg_quality: None,
             allow_unmarked: false,
+            principal: Principal::owner(),
+            purpose: UNSTATED.to_owned(),
             payload: None,
             issued_at,
         }
@@ -153,6 +160,13 @@ pub struct Issued {
     pub prompt_salt: Option<String>,
     /// Time of issue, RFC 3339.
     pub issued_at: String,
+    /// Hash of the policies that allowed it, hex.
+    pub policy_hash: String,
+    /// Codes of the prompt's labels, and of those that the policies add.
+    pub labels: Vec<String>,
+    /// What was asked of the policies and what they answered. Names who asked, so it is not told unasked.
+    #[serde(skip)]
+    pub decision: PastDecision,
     /// What the steps took.
     pub elapsed: Steps,
 }

@@ -28,6 +28,7 @@ pub(crate) fn signer(signer: &Signer) -> SignerEvidence {
         common_name: signer.common_name.clone(),
         chain_sha256: signer.chain_sha256.clone(),
         stamped_at: signer.stamped_at.clone(),
+        stamped_by: signer.stamped_by.clone(),
     }
 }
 

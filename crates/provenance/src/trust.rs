@@ -12,8 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::config::{LOCAL_LIST, read_text_of};
 use crate::report::TrustListEvidence;
-use crate::time::{Span, now, rfc3339};
+use crate::time::now;
 use crate::{Home, ProvenanceError};
+use colophon_calendar::{Span, rfc3339};
 
 pub use colophon_manifest::AnchorFacts;
 pub use revoked::{Revocations, certificate};

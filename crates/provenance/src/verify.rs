@@ -16,8 +16,8 @@ use colophon_imaging::Limits;
 use colophon_ledger::Ledger;
 use colophon_manifest::{TrustAnchors, VALIDATOR};
 use colophon_policy::{
-    AssetHash, Binding, Contradiction, Facts, FingerprintMatch, ManifestState, Statement,
-    VerdictTable, WatermarkState,
+    AssetHash, Binding, Contradiction, Facts, FingerprintMatch, ManifestState, PolicyHash,
+    Statement, VerdictTable, WatermarkState,
 };
 use colophon_signals::Findings;
 use colophon_watermark::{Detector, HeatMap, Source};
@@ -35,7 +35,6 @@ use crate::report::{
 use examine::{Attached, ManifestReader, Pixels};
 use mark::{LedgerIds, MarkReader};
 pub use open::VerifierOptions;
-pub(crate) use open::verdict_table;
 use timeline::Timeline;
 
 /// Checks pictures; for use from many threads. Writes nothing and opens no connection.
@@ -45,8 +44,11 @@ pub struct Verifier {
     anchors: TrustAnchors,
     trust_lists: Vec<TrustListEvidence>,
     table: VerdictTable,
+    policy: PolicyHash,
     /// Or why there is none.
     detector: Result<Detector, String>,
+    /// Ids of the watermark keys in the detector's order: the one in use, then former ones.
+    mark_keys: Vec<String>,
     /// Or why there is none.
     ledger: Result<Ledger, Trouble>,
     ids: LedgerIds,
@@ -177,6 +179,11 @@ impl Verifier {
         let mut not_checked = self.not_checked(read, &answer);
         let mut evidence = self.evidence(bytes, read, &answer, &mut not_checked);
         evidence.timeline = timeline.into_entries();
+        let stated = read.attached.stated().is_some();
+        let manifest = read.attached.report().filter(|_| stated);
+        let log = self.ledger.as_ref().ok();
+        let log = log.map(|ledger| ledger.verifier_key().name());
+        evidence.counted_time = Timeline::counted(manifest, &answer, log, self.wording);
         let (watermark, heat_map) = pixels
             .and_then(|pixels| self.watermark(pixels, &answer))
             .map_or((None, None), |(told, map)| (Some(told), map));
@@ -223,7 +230,7 @@ impl Verifier {
             name: "colophon".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             validator: VALIDATOR.to_owned(),
-            policy: self.table.hash().to_string(),
+            policy: self.policy.to_string(),
             trust_lists: self.trust_lists.clone(),
             language: self.wording.language().code().to_owned(),
             confinement: self.confinement.clone(),
@@ -386,6 +393,7 @@ impl Verifier {
             signals: traces::evidence(&read.findings.signals, self.wording, self.full),
             unreadable_marks: traces::unreadable(&read.findings),
             timeline: Vec::new(),
+            counted_time: None,
         }
     }
 
@@ -403,8 +411,10 @@ impl Verifier {
         let examined = (pixels.luma.width(), pixels.luma.height());
         let detector = self.detector.as_ref().ok().filter(|_| self.heat_map);
         let heat_map = detector.map(|detector| detector.heat_map(&pixels.luma, detection));
-        let told =
+        let mut told =
             WatermarkEvidence::new(detection, issued, examined, self.full, heat_map.as_ref());
+        let former = Some(detection.key_index).filter(|index| *index > 0);
+        told.former_key = former.and_then(|index| self.mark_keys.get(index).cloned());
         Some((told, heat_map))
     }
 

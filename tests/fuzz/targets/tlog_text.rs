@@ -1,10 +1,13 @@
-//! What other logs, witnesses and users hand in: notes, checkpoints, proofs, keys, tiles. The first byte says which.
+//! What other logs, witnesses and users hand in: notes, checkpoints, proofs, keys, tiles, requests, policies, lists of
+//! shards, evidence, receipts. The first byte says which.
 #![no_main]
 
 use colophon_fuzz::write_seeds;
 use colophon_tlog::{
-    Checkpoint, Ed25519Signer, Hash, LeafIndex, Note, NoteSigner as _, Tile, TlogProof, TreeSize,
-    VerifierKey, decode_bundle, encode_bundle_entry, verify_consistency, verify_inclusion,
+    AddCheckpoint, Checkpoint, CosignerKey, Ed25519Cosigner, Ed25519ReceiptSigner, Ed25519Signer,
+    ForkEvidence, Hash, LeafIndex, Note, NoteSigner as _, Receipt, ReceiptSigner as _, ShardList,
+    Tile, TlogProof, TreeSize, UnixTime, VerifierKey, WitnessPolicy, cosign, decide, decode_bundle,
+    encode_bundle_entry, leaf_hash, verify_consistency, verify_inclusion,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -18,7 +21,10 @@ fn seeds() -> Vec<Vec<u8>> {
         root: Hash([9; 32]),
         extensions: Vec::new(),
     };
-    let note = checkpoint.sign(&signer).expect("a name without spaces");
+    let mut note = checkpoint.sign(&signer).expect("a name without spaces");
+    let witness = witness();
+    let line = cosign(note.text(), UnixTime(5), &witness).expect("a checkpoint");
+    note.add_signature(line).expect("room for a second line");
     let note = note.to_string();
     let hash = Hash([1; 32]).to_base64();
     let proof = format!("c2sp.org/tlog-proof@v1\nextra aGk=\nindex 2\n{hash}\n{hash}\n\n{note}");
@@ -40,7 +46,44 @@ fn seeds() -> Vec<Vec<u8>> {
         bundle,
         [&[6, 0, 0, 3, 1][..], &[1; 64]].concat(),
         [&[7, 3, 4][..], &[1; 96]].concat(),
+        text(8, &format!("old 0\n\n{note}")),
+        text(9, &policy()),
+        text(
+            10,
+            &format!(
+                "log.example colophon-shards/v1\n{ORIGIN} open {}\n",
+                signer.verifier_key()
+            ),
+        ),
+        text(11, &format!("colophon-fork/v1\n{hash}\n\n{note}\n{note}")),
+        [&[12], &receipt()[..]].concat(),
     ]
+}
+
+fn witness() -> Ed25519Cosigner {
+    Ed25519Cosigner::from_seed("witness.example", &[8; 32]).expect("a fixed seed is a key")
+}
+
+fn policy() -> String {
+    let signer = Ed25519Signer::from_seed(ORIGIN, &[7; 32]).expect("a fixed seed is a key");
+    let (log, witness) = (signer.verifier_key(), witness());
+    let witness = colophon_tlog::Cosigner::cosigner_key(&witness);
+    format!("# x\nlog {log} u\nwitness w {witness}\ngroup g 1 w\nquorum g\n")
+}
+
+fn receipt() -> Vec<u8> {
+    let checkpoint = Checkpoint {
+        origin: ORIGIN.to_owned(),
+        size: TreeSize(1),
+        root: leaf_hash(b"one"),
+        extensions: Vec::new(),
+    };
+    let receipt = Receipt::of_inclusion(b"one", LeafIndex(0), Vec::new(), &checkpoint, &receipts());
+    receipt.expect("a true proof").to_bytes()
+}
+
+fn receipts() -> Ed25519ReceiptSigner {
+    Ed25519ReceiptSigner::from_seed(b"receipts", &[9; 32])
 }
 
 fuzz_target!(
@@ -50,7 +93,7 @@ fuzz_target!(
             return;
         };
         let text = str::from_utf8(rest).unwrap_or_default();
-        match kind % 8 {
+        match kind % 13 {
             0 => note(rest),
             1 => {
                 if let Ok(checkpoint) = Checkpoint::parse_text(text) {
@@ -64,14 +107,36 @@ fuzz_target!(
                     let _ = tile.decode_hashes(rest);
                 }
             }
-            4 => drop(text.parse::<VerifierKey>()),
+            4 => {
+                let _ = text.parse::<VerifierKey>();
+                let _ = text.parse::<CosignerKey>();
+            }
             5 => {
                 if let Some((&width, bundle)) = rest.split_first() {
                     let _ = decode_bundle(bundle, width.into());
                 }
             }
             6 => proofs(rest),
-            _ => consistency(rest),
+            7 => consistency(rest),
+            8 => request(rest),
+            9 => judge(rest),
+            10 => {
+                if let Ok(list) = ShardList::parse_text(text) {
+                    assert_eq!(list.text(), text, "two forms of one list");
+                }
+            }
+            11 => {
+                if let Ok(evidence) = ForkEvidence::parse(text) {
+                    assert_eq!(evidence.to_string(), text, "two forms of one file");
+                }
+            }
+            _ => {
+                if let Ok(receipt) = Receipt::parse(rest) {
+                    assert_eq!(receipt.to_bytes(), rest, "two forms of one receipt");
+                    let _ = receipt.verify_inclusion(b"one", receipts().receipt_key());
+                    let _ = receipt.verify_consistency(Hash([1; 32]), receipts().receipt_key());
+                }
+            }
         }
     }
 );
@@ -83,6 +148,28 @@ fn note(bytes: &[u8]) {
     assert_eq!(note.to_string().as_bytes(), bytes, "two forms of one note");
     let signer = Ed25519Signer::from_seed(ORIGIN, &[7; 32]).expect("a fixed seed is a key");
     let _ = Checkpoint::open(bytes, signer.verifier_key());
+}
+
+fn request(bytes: &[u8]) {
+    let Ok(request) = AddCheckpoint::parse(bytes) else {
+        return;
+    };
+    assert_eq!(
+        request.to_string().as_bytes(),
+        bytes,
+        "two forms of one request"
+    );
+    let signer = Ed25519Signer::from_seed(ORIGIN, &[7; 32]).expect("a fixed seed is a key");
+    let _ = decide(None, &request, &[signer.verifier_key().clone()]);
+}
+
+fn judge(bytes: &[u8]) {
+    let Ok(policy) = WitnessPolicy::parse(bytes) else {
+        return;
+    };
+    let seeds = seeds();
+    let note = Note::parse(&seeds[0][1..]).expect("the first seed is a note");
+    let _ = policy.check(&note);
 }
 
 fn hashes(bytes: &[u8]) -> Vec<Hash> {

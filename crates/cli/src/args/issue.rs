@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
+use colophon_policy::Principal;
+
+use super::policy::principal;
 
 /// Where issued pictures go, and how they are issued.
 #[derive(Debug, Args)]
@@ -38,6 +41,17 @@ pub struct Issue {
     /// manifest and record
     #[arg(long)]
     pub allow_unmarked: bool,
+    /// Who asks, where that is not the owner: NAME, user:NAME, service:NAME or api-key:NAME; the policies tell
+    /// what they may
+    #[arg(long = "as", value_name = "[KIND:]NAME", value_parser = principal)]
+    pub requester: Option<Principal>,
+    /// Why, for the policies: a code of their vocabulary
+    #[arg(long, value_name = "CODE", default_value = colophon_policy::UNSTATED)]
+    pub purpose: String,
+    /// Have an authority stamp the time of signing (RFC 3161): its address, https:// or on this
+    /// machine [default: as set, else none]
+    #[arg(long, value_name = "URL")]
+    pub timestamp: Option<String>,
     /// Print one line of JSON a picture
     #[arg(long)]
     pub json: bool,

@@ -7,7 +7,8 @@ use clap::Args;
 use colophon_provenance::Language;
 
 /// `colophon verify`.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "the flags of a command")]
 pub struct Verify {
     /// Pictures; `-` is standard input. With --jsonl, --csv or --parquet also folders, patterns such as
     /// 'in/**/*.jpg', and lists: .jsonl with {"file": NAME} a line, .txt with a name a line, `-`
@@ -42,13 +43,17 @@ pub struct Verify {
     /// Certificates (PEM) of authorities to trust besides those carried; may be repeated
     #[arg(long, value_name = "PEM")]
     pub trust_anchor: Vec<PathBuf>,
+    /// Note in the ledger's log of decisions what the rules came to: hashes and codes, no picture and no name.
+    /// `ledger replay` and `ledger explain` read it
+    #[arg(long)]
+    pub log: bool,
     /// Runs over many pictures.
     #[command(flatten)]
     pub bulk: Bulk,
 }
 
 /// Options of a run over many pictures.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Many pictures")]
 #[group(skip)]
 pub struct Bulk {
@@ -70,7 +75,7 @@ pub struct Bulk {
 }
 
 /// What a run over many pictures writes.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[group(id = "output", multiple = true)]
 pub struct Targets {
     /// Write the report of each picture as a line of JSON; `-` is standard output

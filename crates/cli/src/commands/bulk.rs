@@ -11,11 +11,13 @@ use colophon_batch::{
     Checker, Inputs, Item, Options, Outputs, Summary, Target, Trouble, run as run_all,
 };
 use colophon_imaging::{ImagingError, Limits};
+use colophon_ledger::Decisions;
 use colophon_provenance::{Report, ReportError};
 use indicatif::ProgressBar;
 use sha2::{Digest as _, Sha256};
 
-use super::{Context, is_stdin};
+use super::audit::log_check;
+use super::{Context, is_stdin, verify};
 use crate::args::{Bulk, Targets, Verify};
 use crate::checker::Confined;
 use crate::exit::Exit;
@@ -29,6 +31,8 @@ struct Children {
     /// What a report looks like when nothing more can be asked.
     blank: Report,
     fatal: OnceLock<Failure>,
+    /// Where checks are noted, if they are.
+    decisions: Option<Decisions>,
 }
 
 impl Children {
@@ -54,7 +58,13 @@ impl Checker for Children {
 
     fn check(&self, bytes: &[u8], name: &str) -> Report {
         let checked = self.confined.check(name.to_owned(), bytes);
-        self.or_fatal(checked.map(|checked| checked.report), name)
+        let noted = checked.and_then(|checked| {
+            if let Some(decisions) = &self.decisions {
+                log_check(decisions, &checked.report)?;
+            }
+            Ok(checked.report)
+        });
+        self.or_fatal(noted, name)
     }
 
     fn failed(&self, trouble: Trouble, name: &str) -> Report {
@@ -79,6 +89,7 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
         blank: confined.unchecked(String::new(), never_read)?,
         confined,
         fatal: OnceLock::new(),
+        decisions: verify::decisions(context, options)?,
     };
     let inputs = Inputs::new(&options.files)?;
     let outputs = Outputs {

@@ -241,7 +241,7 @@ impl<'a> Stage<'a> {
         let proof = ledger.prove(record)?;
         let leaf = ledger
             .get(record)?
-            .map(|entry| entry.leaf)
+            .map(|entry| entry.leaf().to_vec())
             .unwrap_or_default();
         let checkpoint = check_proof(&proof, &leaf, ledger.verifier_key())?;
         self.write("record.tlog-proof", proof.as_bytes())?;

@@ -5,14 +5,16 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use colophon_imaging::Format;
-use colophon_provenance::{Home, IssueOptions, Issued, Issuer, Passphrase, Strength};
+use colophon_policy::Principal;
+use colophon_provenance::{Config, Home, IssueOptions, Issued, Issuer, Passphrase, Strength};
 use serde_json::json;
 
-use super::{Context, is_stdin, name_of, now};
+use super::{Context, expiry_notes, is_stdin, name_of, now};
 use crate::args::{Issue, OutputFormat};
 use crate::failure::Failure;
 use crate::passphrase;
 use crate::printer::{CAUTION, FAINT, GOOD, styled};
+use crate::services;
 use crate::text::clean;
 
 /// Longest prompt that a record takes, bytes.
@@ -44,7 +46,13 @@ pub fn open(
     if let Some(folder) = &issue.out_dir {
         fs::create_dir_all(folder).map_err(Failure::file("make the folder", folder))?;
     }
-    let issuer = Issuer::open(home, passphrase, now())?;
+    let config = Config::load(Some(home))?;
+    let stamps = services::time_stamps(issue.timestamp.as_deref(), &config)?;
+    let mut issuer = Issuer::open(home, passphrase, now())?;
+    if let Some(authority) = stamps {
+        issuer = issuer.with_time_stamps(authority);
+    }
+    expiry_notes(context, home);
     if issuer.made_home() {
         context.printer.note(&format!(
             "first use: made keys and a ledger in {}; the signing chain is local, on no public list",
@@ -62,6 +70,8 @@ pub fn options(issue: &Issue) -> IssueOptions {
         format: issue.format.map(Format::from),
         jpeg_quality: issue.quality,
         allow_unmarked: issue.allow_unmarked,
+        principal: issue.requester.clone().unwrap_or_else(Principal::owner),
+        purpose: issue.purpose.clone(),
         ..IssueOptions::new(now())
     }
 }
@@ -139,6 +149,10 @@ pub fn tell(context: &Context<'_>, issued: &Issued) -> Result<(), Failure> {
         styled(GOOD, &clean(&path)),
         issued.record
     ))?;
+    if !issued.labels.is_empty() {
+        let labels = format!("labels {}", issued.labels.join(", "));
+        printer.say(&format!("  {}", styled(CAUTION, &labels)))?;
+    }
     if printer.is_verbose() {
         let steps = &issued.elapsed;
         let decibels =
@@ -158,6 +172,7 @@ pub fn tell(context: &Context<'_>, issued: &Issued) -> Result<(), Failure> {
             ),
             format!("manifest {}", issued.manifest_id),
             format!("leaf {}", issued.leaf_hash),
+            format!("policy {}", issued.policy_hash),
             format!(
                 "decode {:.0}, mark {:.0}, encode {:.0}, sign {:.0}, read back {:.0}, store {:.0} ms",
                 steps.decode_ms,

@@ -1,5 +1,7 @@
 //! `keys`: made, shown, checked. No private key is ever printed.
 
+mod life;
+
 use colophon_keys::{Finding, KeyFacts, KeyStore, Severity};
 use colophon_provenance::{InitOptions, rfc3339};
 use serde_json::json;
@@ -52,6 +54,22 @@ pub fn run(context: &Context<'_>, command: &Keys) -> Result<Exit, Failure> {
             Ok(Exit::DONE)
         }
         Keys::Check { json } => check(context, *json),
+        Keys::List { json } => life::list(context, *json),
+        Keys::Rotate(options) => life::rotate(context, options),
+        Keys::Revoke { key, reason, from } => life::revoke(context, key, reason, from),
+        Keys::ExportPublic { out } => life::export_public(context, out.as_deref()),
+        Keys::Backup {
+            file,
+            backup_passphrase_file,
+        } => life::backup(context, file, backup_passphrase_file.as_deref()),
+        Keys::Restore {
+            file,
+            backup_passphrase_file,
+        } => life::restore(context, file, backup_passphrase_file.as_deref()),
+        Keys::Csr { out } => life::csr(context, out.as_deref()),
+        Keys::ImportCertificate { chain, root } => {
+            life::import_certificate(context, chain, root.as_deref())
+        }
     }
 }
 

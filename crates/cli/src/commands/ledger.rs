@@ -1,19 +1,25 @@
-//! `ledger`: shown, listed, proven, checked. Nothing here writes to it.
+//! `ledger`: shown, listed, proven, checked. Nothing in this module writes to it.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use colophon_imaging::write_atomic;
-use colophon_ledger::{Entry, Ledger as Log, Problem, ProblemKind, VerifierKey, check_proof, fsck};
+use colophon_ledger::{
+    Ledger as Log, LogEntry, Problem, ProblemKind, RecordAddress, ShardInfo, ShardState,
+    check_proof,
+};
 use colophon_provenance::rfc3339;
 use colophon_watermark::Payload;
 use serde_json::json;
 
-use super::Context;
-use super::record::{as_json, generator, is_proven, row, tell};
+use super::erase::{self, Asked};
+use super::event::what_happened;
+use super::record::{any_as_json, generator, is_proven, row, tell_any};
+use super::{Context, audit, home_key, keeping, monitor, parse_key_or_file};
 use crate::args::Ledger;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::passphrase;
 use crate::printer::{ALERT, GOOD, describe, styled};
 use crate::text::{clean, counted, wrapped};
 
@@ -42,14 +48,16 @@ pub fn run(context: &Context<'_>, command: &Ledger) -> Result<Exit, Failure> {
         ),
         Ledger::List { from, limit, json } => list(context, *from, *limit as usize, *json),
         Ledger::Prove {
-            index,
+            record,
             out,
             overwrite,
         } => {
-            let proof = out
-                .clone()
-                .unwrap_or_else(|| PathBuf::from(format!("record-{index}.tlog-proof")));
-            prove(context, *index, &proof, *overwrite)
+            let proof = out.clone().unwrap_or_else(|| {
+                // A slash is no part of a file's name.
+                let number = record.to_string().replace('/', "-");
+                PathBuf::from(format!("record-{number}.tlog-proof"))
+            });
+            prove(context, *record, &proof, *overwrite)
         }
         Ledger::Check {
             proof,
@@ -60,7 +68,42 @@ pub fn run(context: &Context<'_>, command: &Ledger) -> Result<Exit, Failure> {
             let leaf = leaf.clone().unwrap_or_else(|| proof.with_extension("leaf"));
             check(context, proof, &leaf, key.as_deref(), *json)
         }
-        Ledger::Fsck { json } => check_all(context, *json),
+        Ledger::Erase {
+            records,
+            requester,
+            reason,
+            manifest,
+            by,
+            yes,
+            json,
+        } => erase::run(
+            context,
+            &Asked {
+                records,
+                requester: requester.as_deref(),
+                reason: *reason,
+                manifest: *manifest,
+                by: by.as_deref(),
+                yes: *yes,
+                json: *json,
+            },
+        ),
+        Ledger::Fsck { repair, json } => {
+            if *repair {
+                keeping::repair(context, *json)?;
+            }
+            check_all(context, *json)
+        }
+        Ledger::Backup { folder, json } => keeping::back_up(context, folder, *json),
+        Ledger::Restore { folder, seen, json } => keeping::restore(context, folder, seen, *json),
+        Ledger::Publish => keeping::publish(context),
+        Ledger::Seal => keeping::seal(context),
+        Ledger::Audit(command) => audit::run(context, command),
+        Ledger::Monitor(options) => monitor::monitor(context, options),
+        Ledger::Mirror(options) => monitor::copy(context, options),
+        Ledger::Serve(options) => monitor::serve(context, options),
+        Ledger::Witnesses { json } => monitor::witnesses(context, *json),
+        Ledger::Evidence { file, key } => monitor::evidence(context, file, key),
     }
 }
 
@@ -75,21 +118,10 @@ fn open(context: &Context<'_>) -> Result<Log, Failure> {
     Ok(context.home()?.open_ledger_read_only()?)
 }
 
-/// The verifier key of the home's ledger.
-fn home_key(context: &Context<'_>) -> Result<VerifierKey, Failure> {
-    let facts = colophon_keys::describe(&context.home()?.keys())?;
-    parse_key(&facts.ledger.verifier_key)
-}
-
-fn parse_key(text: &str) -> Result<VerifierKey, Failure> {
-    text.trim()
-        .parse()
-        .map_err(|error| Failure::Request(format!("{error}")))
-}
-
 fn summary(context: &Context<'_>, json: bool) -> Result<Exit, Failure> {
     let ledger = open(context)?;
     let stats = ledger.stats()?;
+    let shards = ledger.shards()?;
     let times = stats
         .first_and_last
         .map(|(first, last)| [rfc3339(first), rfc3339(last)]);
@@ -101,34 +133,67 @@ fn summary(context: &Context<'_>, json: bool) -> Result<Exit, Failure> {
             "first": times.as_ref().map(|times| &times[0]),
             "last": times.as_ref().map(|times| &times[1]),
             "database_bytes": stats.database_bytes,
+            "shards": shards.iter().map(shard_json).collect::<Vec<_>>(),
             "verifier_key": ledger.verifier_key().to_string(),
         }))?;
         return Ok(Exit::DONE);
     }
     let say = |label: &str, value: &str| row(context, label, value);
     say("log", &stats.origin)?;
-    say("records", &stats.entries.to_string())?;
+    say("entries", &stats.entries.to_string())?;
     if let Some([first, last]) = &times {
         say("first", first)?;
         say("last", last)?;
     }
     say("root", &stats.root.to_string())?;
     say("verifier key", &ledger.verifier_key().to_string())?;
+    for shard in &shards {
+        let size = match &shard.checkpoint {
+            Ok(checkpoint) => counted(checkpoint.size.0 as usize, "record"),
+            Err(error) => clean(&error.to_string()).into_owned(),
+        };
+        let state = match shard.state {
+            ShardState::Open => "open",
+            ShardState::Sealed { .. } => "sealed",
+        };
+        say("shard", &format!("{}  {state}  {size}", shard.name))?;
+    }
     Ok(Exit::DONE)
 }
 
+/// A shard for programs.
+fn shard_json(shard: &ShardInfo) -> serde_json::Value {
+    let checkpoint = shard.checkpoint.as_ref().ok();
+    json!({
+        "name": shard.name.to_string(),
+        "sealed": shard.state != ShardState::Open,
+        "entries": checkpoint.map(|checkpoint| checkpoint.size.0),
+        "root": checkpoint.map(|checkpoint| checkpoint.root.to_string()),
+        "verifier_key": shard.key.to_string(),
+        "problem": shard.checkpoint.as_ref().err().map(ToString::to_string),
+    })
+}
+
 /// The entries that a number, an id or a hash names.
-fn find(ledger: &Log, record: &str) -> Result<Vec<Entry>, Failure> {
-    if let Ok(Payload(id)) = record.parse() {
-        return Ok(ledger.by_watermark_id(id)?);
-    }
-    if let Some(hash) = sha256(record) {
-        return Ok(ledger.by_asset_sha256(&hash)?);
-    }
-    if let Ok(index) = record.parse() {
-        return Ok(ledger.get(index)?.into_iter().collect());
-    }
-    Ok(ledger.by_manifest_id(record)?)
+pub(super) fn find(ledger: &Log, record: &str) -> Result<Vec<LogEntry>, Failure> {
+    let records = if let Ok(Payload(id)) = record.parse() {
+        ledger.by_watermark_id(id)?
+    } else if let Some(hash) = sha256(record) {
+        ledger.by_asset_sha256(&hash)?
+    } else if let Ok(address) = record.parse::<RecordAddress>() {
+        return Ok(ledger.get(address)?.into_iter().collect());
+    } else {
+        ledger.by_manifest_id(record)?
+    };
+    let entries = records.into_iter().map(Box::new).map(LogEntry::Record);
+    Ok(entries.collect())
+}
+
+/// That nothing goes by this name.
+pub(super) fn no_such_record(record: &str) -> Failure {
+    Failure::Request(format!(
+        "the ledger has no record `{record}`; give its number, watermark id, the SHA-256 of the issued file or the manifest id"
+    ))
 }
 
 /// 64 hexadecimal digits.
@@ -144,22 +209,26 @@ fn sha256(text: &str) -> Option<[u8; 32]> {
 }
 
 fn show(context: &Context<'_>, record: &str, shown: &Shown<'_>) -> Result<Exit, Failure> {
-    let ledger = open(context)?;
+    let ledger = if shown.private {
+        let home = context.home()?;
+        let passphrase = passphrase::to_open(context.global, &home.keys())?;
+        home.open_ledger_unlocked(passphrase)?
+    } else {
+        open(context)?
+    };
     let entries = find(&ledger, record)?;
     if entries.is_empty() {
-        return Err(Failure::Request(format!(
-            "the ledger has no record `{record}`; give its number, watermark id, the SHA-256 of the issued file or the manifest id"
-        )));
+        return Err(no_such_record(record));
     }
     if let (Some(path), Some(entry)) = (shown.manifest, entries.first()) {
         let _writing = context.interrupt.writing();
-        write_atomic(path, &ledger.manifest_bytes(entry.index.0)?, false)?;
+        write_atomic(path, &ledger.manifest_bytes(entry.id())?, false)?;
     }
     for entry in &entries {
         if shown.json {
-            context.printer.json(&as_json(entry, shown.private))?;
+            context.printer.json(&any_as_json(entry, shown.private))?;
         } else {
-            tell(context, entry, shown.private)?;
+            tell_any(context, entry, shown.private)?;
         }
     }
     Ok(Exit::sound(entries.iter().all(is_proven)))
@@ -167,51 +236,77 @@ fn show(context: &Context<'_>, record: &str, shown: &Shown<'_>) -> Result<Exit, 
 
 fn list(
     context: &Context<'_>,
-    from: Option<u64>,
+    from: Option<RecordAddress>,
     limit: usize,
     json: bool,
 ) -> Result<Exit, Failure> {
     let ledger = open(context)?;
-    let entries = ledger.stats()?.entries;
-    let from = from.unwrap_or_else(|| entries.saturating_sub(limit as u64));
-    let listed = ledger.list(from, limit)?;
+    let start = match from {
+        Some(from) => Some(from),
+        None => ledger.newest(limit as u64)?.map(RecordAddress::Exact),
+    };
+    let listed = match start {
+        Some(start) => ledger.list(start, limit)?,
+        None => Vec::new(),
+    };
     for entry in &listed {
         if json {
-            context.printer.json(&as_json(entry, false))?;
-            continue;
-        }
-        let id = entry.private.as_ref().and_then(|part| part.watermark_id);
-        let id = id.map_or_else(|| "no mark".to_owned(), |id| Payload(id).to_string());
-        let state = if is_proven(entry) {
-            styled(GOOD, "proven")
+            context.printer.json(&any_as_json(entry, false))?;
         } else {
-            styled(ALERT, "NOT PROVEN")
-        };
-        let generator = generator(entry).unwrap_or_else(|| "-".to_owned());
-        context.printer.say(&format!(
-            "{:>7}  {}  {id:<16}  {state}  {}",
-            entry.index.0,
-            rfc3339(entry.record.issued_at),
-            clean(&generator)
-        ))?;
+            context.printer.say(&line(entry))?;
+        }
     }
-    if entries == 0 && !json {
+    if start.is_none() && !json {
         context.printer.say("The ledger has no records yet.")?;
     }
     Ok(Exit::sound(listed.iter().all(is_proven)))
 }
 
+/// An entry in one line.
+fn line(entry: &LogEntry) -> String {
+    let state = if is_proven(entry) {
+        styled(GOOD, "proven")
+    } else {
+        styled(ALERT, "NOT PROVEN")
+    };
+    let (mark, what) = match entry {
+        LogEntry::Record(record) => {
+            let mark = match (record.watermark_id, record.erased()) {
+                (Some(id), _) => Payload(id).to_string(),
+                (None, Some(_)) => "erased".to_owned(),
+                (None, None) => "no mark".to_owned(),
+            };
+            let what = generator(record).unwrap_or_else(|| "-".to_owned());
+            (mark, clean(&what).into_owned())
+        }
+        LogEntry::Event(event) => {
+            let what = what_happened(&event.event);
+            ("event".to_owned(), clean(&what).into_owned())
+        }
+    };
+    format!(
+        "{:>12}  {}  {mark:<16}  {state}  {what}",
+        entry.id().to_string(),
+        rfc3339(entry.time())
+    )
+}
+
 fn prove(
     context: &Context<'_>,
-    index: u64,
+    record: RecordAddress,
     proof: &Path,
     overwrite: bool,
 ) -> Result<Exit, Failure> {
     let ledger = open(context)?;
-    let text = ledger.prove(index)?;
     let entry = ledger
-        .get(index)?
-        .ok_or(colophon_ledger::LedgerError::NoEntry(index))?;
+        .get(record)?
+        .ok_or(colophon_ledger::LedgerError::NoEntry(record))?;
+    let id = entry.id();
+    let text = ledger.prove(id)?;
+    let mut shards = ledger.shards()?.into_iter();
+    let key = shards
+        .find(|shard| shard.name == id.shard)
+        .map_or_else(|| ledger.verifier_key().clone(), |shard| shard.key);
     let leaf = proof.with_extension("leaf");
     if leaf == proof {
         return Err(Failure::Request(
@@ -221,16 +316,16 @@ fn prove(
     {
         let _writing = context.interrupt.writing();
         // The proof last: where it stands, its leaf does too.
-        write_atomic(&leaf, &entry.leaf, overwrite)?;
+        write_atomic(&leaf, entry.leaf(), overwrite)?;
         write_atomic(proof, text.as_bytes(), overwrite)?;
     }
     let printer = context.printer;
-    printer.say(&format!("Proof of record {index}: {}", proof.display()))?;
+    printer.say(&format!("Proof of record {id}: {}", proof.display()))?;
     printer.say(&format!("The record itself:  {}", leaf.display()))?;
     printer.say(&format!(
         "To check it anywhere, without the ledger:\n  colophon ledger check {} --key {}",
         proof.display(),
-        ledger.verifier_key()
+        key
     ))?;
     Ok(Exit::DONE)
 }
@@ -244,10 +339,7 @@ fn check(
 ) -> Result<Exit, Failure> {
     let key = match key {
         None => home_key(context)?,
-        Some(text) if Path::new(text).is_file() => {
-            parse_key(&String::from_utf8_lossy(&read_small(Path::new(text))?))?
-        }
-        Some(text) => parse_key(text)?,
+        Some(text) => parse_key_or_file(text)?,
     };
     let text = String::from_utf8(read_small(proof)?).map_err(|_| {
         Failure::Request(format!("{} is no proof: it is not text", proof.display()))
@@ -300,19 +392,22 @@ fn read_small(path: &Path) -> Result<Vec<u8>, Failure> {
 }
 
 fn check_all(context: &Context<'_>, json: bool) -> Result<Exit, Failure> {
-    let report = fsck(&context.home()?.ledger(), &home_key(context)?)?;
+    let home = context.home()?;
+    let report = home.examine_ledger(passphrase::to_open(context.global, &home.keys())?)?;
     let exit = Exit::sound(report.is_sound());
     if json {
         let problems = report.problems.iter().map(|problem| {
-            json!({ "kind": kebab(&format!("{:?}", problem.kind)), "index": problem.index, "file": problem.file, "what": problem.what })
+            json!({ "kind": kebab(&format!("{:?}", problem.kind)), "shard": problem.shard.map(|shard| shard.to_string()), "index": problem.index, "file": problem.file, "what": problem.what })
         });
         context.printer.json(&json!({
             "sound": report.is_sound(),
             "tree_size": report.tree_size,
+            "shards": report.shards,
             "entries": report.entries,
             "files": report.files,
             "problems": problems.collect::<Vec<_>>(),
             "omitted": report.omitted,
+            "locked": report.locked,
         }))?;
         return Ok(exit);
     }
@@ -331,6 +426,12 @@ fn check_all(context: &Context<'_>, json: bool) -> Result<Exit, Failure> {
         counted(report.entries as usize, "record"),
         counted(report.files as usize, "file")
     );
+    if report.locked > 0 {
+        let parts = counted(report.locked as usize, "private part");
+        context.printer.say(&format!(
+            "{parts} not looked into: without the passphrase they are locked."
+        ))?;
+    }
     if report.is_sound() {
         context.printer.say(&styled(
             GOOD,
@@ -342,7 +443,7 @@ fn check_all(context: &Context<'_>, json: bool) -> Result<Exit, Failure> {
         let advice = if report.problems.iter().all(interrupted) {
             "Nothing is lost: the next stamp finishes it."
         } else {
-            "Restore the ledger folder from a backup."
+            "`colophon ledger fsck --repair` rebuilds what can be derived; the rest comes from a backup."
         };
         context.printer.say(&styled(
             ALERT,

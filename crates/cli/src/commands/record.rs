@@ -1,6 +1,6 @@
-//! How a ledger record is shown.
+//! How an entry of the ledger is shown.
 
-use colophon_ledger::{Backend, Entry, Generation, Kind};
+use colophon_ledger::{Backend, Entry, Erased, Generation, Kind, LogEntry, Private, PrivatePart};
 use colophon_provenance::rfc3339;
 use colophon_watermark::Payload;
 use serde_json::{Value, json};
@@ -11,8 +11,33 @@ use crate::printer::{ALERT, FAINT, STRONG, styled};
 use crate::text::{clean, counted, hex};
 
 /// An entry that the signed log does not cover is a finding.
-pub fn is_proven(entry: &Entry) -> bool {
-    entry.inclusion.is_ok()
+pub fn is_proven(entry: &LogEntry) -> bool {
+    entry.inclusion().is_ok()
+}
+
+/// The entry for programs; title, prompt and names only if `private`.
+pub fn any_as_json(entry: &LogEntry, private: bool) -> Value {
+    match entry {
+        LogEntry::Record(record) => as_json(record, private),
+        LogEntry::Event(event) => super::event::as_json(event, private),
+    }
+}
+
+/// Shows the entry to people; title, prompt and names only if `private`.
+pub fn tell_any(context: &Context<'_>, entry: &LogEntry, private: bool) -> Result<(), Failure> {
+    match entry {
+        LogEntry::Record(record) => tell(context, record, private),
+        LogEntry::Event(event) => super::event::tell(context, event, private),
+    }
+}
+
+/// An erasure for programs.
+fn erased_json(erased: &Erased) -> Value {
+    json!({
+        "on": rfc3339(erased.at),
+        "reason": erased.reason.code(),
+        "told_by": erased.event.to_string(),
+    })
 }
 
 fn kind(entry: &Entry) -> &'static str {
@@ -33,10 +58,11 @@ pub fn generator(entry: &Entry) -> Option<String> {
 }
 
 /// The record for programs; title and prompt only if `private`.
-pub fn as_json(entry: &Entry, private: bool) -> Value {
+fn as_json(entry: &Entry, private: bool) -> Value {
     let record = &entry.record;
-    let part = entry.private.as_ref();
+    let part = entry.part();
     let mut value = json!({
+        "shard": entry.shard.to_string(),
         "index": entry.index.0,
         "issued_at": rfc3339(record.issued_at),
         "kind": kind(entry),
@@ -46,7 +72,11 @@ pub fn as_json(entry: &Entry, private: bool) -> Value {
         "width": record.width,
         "height": record.height,
         "marked": record.is_marked(),
-        "watermark_id": part.and_then(|part| part.watermark_id).map(|id| Payload(id).to_string()),
+        "watermark_id": entry.watermark_id.map(|id| Payload(id).to_string()),
+        "private": private_state(entry),
+        "private_erased": entry.erased().map(erased_json),
+        "manifest_erased": entry.manifest_erased.as_ref().map(erased_json),
+        "requester_known": record.requester_commitment.is_some(),
         "fingerprint": part.and_then(|part| part.fingerprint).map(|hash| hex(&hash)),
         "unmarked_reason": part.and_then(|part| part.unmarked_reason.clone()),
         "asset_sha256": hex(&record.asset_sha256),
@@ -62,6 +92,7 @@ pub fn as_json(entry: &Entry, private: bool) -> Value {
         value["title"] = json!(part.and_then(|part| part.title.clone()));
         value["prompt"] = json!(part.and_then(|part| part.prompt.clone()));
         value["negative_prompt"] = json!(part.and_then(|part| part.negative_prompt.clone()));
+        value["requester"] = json!(part.and_then(|part| part.requester.clone()));
         value["prompt_salt"] = json!(
             part.and_then(|part| part.prompt_salt)
                 .map(|salt| hex(&salt))
@@ -101,11 +132,11 @@ fn backend(it: &Generation) -> &'static str {
 }
 
 /// Shows the record to people; title and prompt only if `private`.
-pub fn tell(context: &Context<'_>, entry: &Entry, private: bool) -> Result<(), Failure> {
+fn tell(context: &Context<'_>, entry: &Entry, private: bool) -> Result<(), Failure> {
     let record = &entry.record;
     context
         .printer
-        .say(&styled(STRONG, &format!("Record {}", entry.index.0)))?;
+        .say(&styled(STRONG, &format!("Record {}", entry.id())))?;
     let say = |label: &str, value: &str| row(context, label, value);
     say("issued", &rfc3339(record.issued_at))?;
     say("kind", kind(entry))?;
@@ -133,8 +164,8 @@ pub fn tell(context: &Context<'_>, entry: &Entry, private: bool) -> Result<(), F
         "size",
         &format!("{} x {} pixels", record.width, record.height),
     )?;
-    let part = entry.private.as_ref();
-    let mark = match part.and_then(|part| part.watermark_id) {
+    let part = entry.part();
+    let mark = match entry.watermark_id {
         Some(id) => Payload(id).to_string(),
         None if record.is_marked() => "known only as a commitment".to_owned(),
         None => {
@@ -145,20 +176,13 @@ pub fn tell(context: &Context<'_>, entry: &Entry, private: bool) -> Result<(), F
     say("watermark id", &mark)?;
     say("file sha-256", &hex(&record.asset_sha256))?;
     say("manifest", &record.manifest_id)?;
-    if private {
-        say(
-            "title",
-            part.and_then(|part| part.title.as_deref())
-                .unwrap_or("none"),
-        )?;
-        say(
-            "prompt",
-            part.and_then(|part| part.prompt.as_deref())
-                .unwrap_or("none"),
-        )?;
-        if let Some(negative) = part.and_then(|part| part.negative_prompt.as_deref()) {
-            say("negative", negative)?;
+    tell_erased(context, entry)?;
+    match part {
+        Some(part) if private => tell_private(context, part)?,
+        None if private && entry.private == Private::Locked => {
+            say("private part", "locked: give the passphrase of the keys")?;
         }
+        _ => {}
     }
     match &entry.inclusion {
         Ok(inclusion) => {
@@ -168,6 +192,44 @@ pub fn tell(context: &Context<'_>, entry: &Entry, private: bool) -> Result<(), F
         Err(reason) => context
             .printer
             .say(&styled(ALERT, &format!("not proven: {reason}"))),
+    }
+}
+
+fn tell_private(context: &Context<'_>, part: &PrivatePart) -> Result<(), Failure> {
+    let say = |label: &str, value: Option<&str>| row(context, label, value.unwrap_or("none"));
+    say("title", part.title.as_deref())?;
+    say("prompt", part.prompt.as_deref())?;
+    if part.negative_prompt.is_some() {
+        say("negative", part.negative_prompt.as_deref())?;
+    }
+    if part.requester.is_some() {
+        say("requester", part.requester.as_deref())?;
+    }
+    Ok(())
+}
+
+fn tell_erased(context: &Context<'_>, entry: &Entry) -> Result<(), Failure> {
+    let parts = [
+        ("private part", entry.erased()),
+        ("kept manifest", entry.manifest_erased.as_ref()),
+    ];
+    for (label, erased) in parts {
+        if let Some(erased) = erased {
+            let when = rfc3339(erased.at);
+            let (why, event) = (erased.reason.code(), erased.event);
+            let text = format!("erased on {when} ({why}); entry {event} tells of it");
+            row(context, label, &text)?;
+        }
+    }
+    Ok(())
+}
+
+fn private_state(entry: &Entry) -> &'static str {
+    match entry.private {
+        Private::Open(_) => "open",
+        Private::Locked => "locked",
+        Private::Erased(_) => "erased",
+        Private::Missing => "missing",
     }
 }
 

@@ -4,10 +4,12 @@ use std::path::Path;
 
 use colophon_imaging::write_atomic;
 
+use colophon_ledger::Decisions;
 use colophon_provenance::{Report, Wording};
 use colophon_rendering::html::{self, Attachments, Image, ImageKind, MOST_REPORTS, TooMany};
 use colophon_rendering::terminal::render;
 
+use super::audit::log_check;
 use super::pictures::thumbnail_size;
 use super::{Context, bulk};
 use crate::args::Verify;
@@ -33,6 +35,7 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
     }
     let checker = Confined::new(context, options, options.files.len())?;
     let wording = Wording::of(options.lang);
+    let decisions = decisions(context, options)?;
     let mut outcomes = Vec::new();
     let mut page = Vec::new();
     jobs::in_order(
@@ -43,6 +46,9 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
             let checked = checked?;
             let first = outcomes.is_empty();
             outcomes.push(checked.report.outcome);
+            if let Some(decisions) = &decisions {
+                log_check(decisions, &checked.report)?;
+            }
             if let Some(path) = &options.heat_map {
                 write_heat_map(context, path, checked.heat_map.as_deref())?;
             }
@@ -73,6 +79,17 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
         write_page(context, path, &page, wording)?;
     }
     Ok(Exit::of(outcomes))
+}
+
+/// The log of decisions, if the check is to be noted.
+///
+/// # Errors
+/// [`Failure`] when it cannot be opened.
+pub fn decisions(context: &Context<'_>, options: &Verify) -> Result<Option<Decisions>, Failure> {
+    if !options.log {
+        return Ok(None);
+    }
+    Ok(Some(Decisions::open(&context.home()?.ledger())?))
 }
 
 fn write_heat_map(context: &Context<'_>, path: &Path, drawn: Option<&[u8]>) -> Result<(), Failure> {

@@ -58,7 +58,8 @@ impl Chain {
 
 impl c2pa::Signer for Chain {
     fn sign(&self, data: &[u8]) -> c2pa::Result<Vec<u8>> {
-        Ok(self.signer.sign(data).to_vec())
+        let signed = self.signer.sign(data).map(|signature| signature.to_vec());
+        signed.map_err(|error| c2pa::Error::OtherError(Box::new(error)))
     }
 
     fn alg(&self) -> SigningAlg {

@@ -51,7 +51,7 @@ impl Keys {
 
 impl ClaimSigner for Keys {
     fn sign(&self, data: &[u8]) -> Result<Vec<u8>, SignerError> {
-        Ok(self.signer.sign(data).to_vec())
+        Ok(self.signer.sign(data)?.to_vec())
     }
 
     fn chain_pem(&self) -> Vec<u8> {

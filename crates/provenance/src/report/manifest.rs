@@ -202,6 +202,9 @@ pub struct SignerEvidence {
     pub chain_sha256: Vec<String>,
     /// Time of the time-stamp, when there is one.
     pub stamped_at: Option<String>,
+    /// Name of the time-stamp authority as its certificate states it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamped_by: Option<String>,
 }
 
 /// A file that the picture was made from.

@@ -90,3 +90,17 @@ pub struct Contradiction {
     /// The same for people.
     pub sentence: String,
 }
+
+/// The time of issuing that counts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct CountedTime {
+    /// [`TimelineGrade::Stamped`] or [`TimelineGrade::Logged`].
+    pub source: TimelineGrade,
+    /// The time, RFC 3339.
+    pub when: String,
+    /// The time-stamp authority, or the log.
+    pub by: Option<String>,
+    /// The same for people.
+    pub sentence: String,
+}

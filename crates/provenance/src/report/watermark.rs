@@ -25,6 +25,9 @@ pub struct WatermarkEvidence {
     /// operators, see [`crate::VerifierOptions::full`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log10_false_positive: Option<f64>,
+    /// Id of the key that it was made with, when that is a former one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_key: Option<String>,
     /// How the picture was turned since it was marked.
     pub geometry: Geometry,
     /// Where in the picture the mark reads; only for operators, see
@@ -133,6 +136,7 @@ impl WatermarkEvidence {
             compared_ids,
             strength: MarkStrength::of(detection),
             log10_false_positive: scores.then_some(detection.log10_false_positive),
+            former_key: None,
             geometry: Geometry::of(detection, issued, examined),
             heat_map: heat_map.map(HeatMapEvidence::new),
         }

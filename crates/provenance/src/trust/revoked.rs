@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use super::{MAX_LIST_BYTES, refused, write};
 use crate::config::read_text_of;
-use crate::time::rfc3339;
 use crate::{Home, ProvenanceError, hex};
+use colophon_calendar::rfc3339;
 
 const FILE: &str = "revoked.toml";
 

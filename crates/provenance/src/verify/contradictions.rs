@@ -103,7 +103,7 @@ impl Found<'_> {
         }
         if self.recorded_generated && self.answer.state == LedgerState::Found {
             let hit = self.answer.hit.as_ref()?;
-            return Some(format!("record {}", hit.entry.index.0));
+            return Some(format!("record {}", hit.entry.id()));
         }
         let other = self.signals.iter().find(|signal| {
             matches!(

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use colophon_ledger::{Ledger, LedgerError};
+use colophon_ledger::{Ledger, LedgerError, RecordId};
 use colophon_watermark::{Detection, Detector, IssuedIds, Payload, Plane};
 
 use crate::binding::Examined;
@@ -17,8 +17,8 @@ pub(crate) struct LedgerIds(Mutex<Loaded>);
 struct Loaded {
     /// `None` until the first ids are there.
     ids: Option<Arc<IssuedIds>>,
-    /// Index of the entry from which on more are to be loaded.
-    next: u64,
+    /// The newest entry that is loaded.
+    last: Option<RecordId>,
 }
 
 impl LedgerIds {
@@ -26,11 +26,11 @@ impl LedgerIds {
     /// loaded. Nothing is locked while the ids are in use.
     fn current(&self, ledger: &Ledger) -> Result<Option<Arc<IssuedIds>>, LedgerError> {
         let mut loaded = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = ledger.watermark_ids(loaded.next)?;
+        let fresh = ledger.watermark_ids(loaded.last)?;
         let Some((last, _)) = fresh.last() else {
             return Ok(loaded.ids.clone());
         };
-        loaded.next = last + 1;
+        loaded.last = Some(*last);
         let fresh = fresh.into_iter().map(|(_, id)| Payload(id));
         match &mut loaded.ids {
             None => loaded.ids = Some(Arc::new(IssuedIds::new(fresh))),

@@ -1,20 +1,19 @@
 //! Setting a verifier up: keys, lists, rules, ledger.
 
-use std::path::PathBuf;
 use std::time::Duration;
 
 use colophon_imaging::Limits;
 use colophon_keys::{KeyStore, KeysError, Passphrase};
 use colophon_ledger::Ledger;
 use colophon_manifest::TrustAnchors;
-use colophon_policy::VerdictTable;
-use colophon_watermark::{Detector, WatermarkKey};
+use colophon_watermark::Detector;
 use colophon_wording::{Language, Wording};
 
 use super::Verifier;
 use super::mark::LedgerIds;
-use crate::config::{Config, LOCAL_LIST, read_text};
+use crate::config::{Config, LOCAL_LIST};
 use crate::lookup::Trouble;
+use crate::mark_keys::MarkKeys;
 use crate::report::TrustListEvidence;
 use crate::trust::{Lists, Revocations};
 use crate::{Home, ProvenanceError};
@@ -52,28 +51,27 @@ impl Verifier {
     /// with keys or ledger becomes part of the reports.
     pub fn open(home: Option<&Home>, options: VerifierOptions) -> Result<Self, ProvenanceError> {
         let config = Config::load(home)?;
+        let policies = crate::policies::in_force(home)?;
         let mut anchors = TrustAnchors::none();
         let mut trust_lists = Vec::new();
         let wording = Wording::of(options.language);
         let (mut detector, mut ledger) = no_home(home, wording);
+        let mut mark_keys = Vec::new();
         if let Some(home) = home.filter(|home| home.has_keys()) {
-            ledger = home.open_ledger_read_only().map_err(|error| match error {
-                ProvenanceError::Ledger(error) => error.into(),
-                other => Trouble {
-                    why: other.to_string(),
-                    damaged: false,
-                },
-            });
             match KeyStore::open(&home.keys(), options.passphrase) {
                 Ok(keys) => {
+                    ledger = home.read_ledger(&keys).map_err(trouble);
                     // A root that cannot be read leaves our own files unlisted, and says so.
-                    if let Ok(pem) = keys.root_certificate_pem() {
+                    if let Ok(pem) = keys.root_certificates_pem() {
                         anchors = anchors.with_local_root(&pem)?;
                         trust_lists.push(TrustListEvidence::local(LOCAL_LIST));
                     }
-                    detector = open_detector(&keys)?;
+                    (detector, mark_keys) = open_detector(&keys)?;
                 }
-                Err(error) => detector = Err(error.to_string()),
+                Err(error) => {
+                    detector = Err(error.to_string());
+                    ledger = Err(trouble(error.into()));
+                }
             }
         }
         let lists = Lists::load(home)?;
@@ -102,8 +100,13 @@ impl Verifier {
                 .unwrap_or(Duration::from_millis(config.manifest_deadline_ms.value)),
             anchors,
             trust_lists,
-            table: verdict_table(home)?,
+            table: colophon_policy::verdict_table(&policies).map_err(|problems| {
+                let folder = home.map(Home::policies).unwrap_or_default();
+                ProvenanceError::policy(&folder, problems)
+            })?,
+            policy: policies.hash(),
             detector,
+            mark_keys,
             ledger,
             ids: LedgerIds::default(),
             full: options.full,
@@ -136,28 +139,24 @@ fn no_home(
     )
 }
 
-fn open_detector(keys: &KeyStore) -> Result<Result<Detector, String>, ProvenanceError> {
-    match keys.watermark_key() {
-        Ok(key) => Ok(Ok(Detector::new([&WatermarkKey::new(*key)]))),
-        // The user can do better at once; a report that nothing was found would mislead.
-        Err(error @ KeysError::WrongPassphrase(_)) => Err(error.into()),
-        Err(error) => Ok(Err(error.to_string())),
+fn trouble(error: ProvenanceError) -> Trouble {
+    match error {
+        ProvenanceError::Ledger(error) => error.into(),
+        other => Trouble {
+            why: other.to_string(),
+            damaged: false,
+        },
     }
 }
 
-/// The home's verdict table, or the built-in one.
-pub(crate) fn verdict_table(home: Option<&Home>) -> Result<VerdictTable, ProvenanceError> {
-    let path = home.map(|home| home.policies().join("verdicts.toml"));
-    let text = match &path {
-        Some(path) => read_text(path)?,
-        None => None,
-    };
-    let (path, table) = match (path, text) {
-        (Some(path), Some(text)) => (path, VerdictTable::from_toml(&text)),
-        _ => (
-            PathBuf::from("the built-in verdict table"),
-            VerdictTable::built_in(),
-        ),
-    };
-    table.map_err(|source| ProvenanceError::Policy { path, source })
+/// A detector or why there is none, and the ids of its keys.
+type Marks = (Result<Detector, String>, Vec<String>);
+
+fn open_detector(keys: &KeyStore) -> Result<Marks, ProvenanceError> {
+    match MarkKeys::open(keys) {
+        Ok(all) => Ok((Ok(all.detector()), all.ids)),
+        // The user can do better at once; a report that nothing was found would mislead.
+        Err(error @ KeysError::WrongPassphrase(_)) => Err(error.into()),
+        Err(error) => Ok((Err(error.to_string()), Vec::new())),
+    }
 }

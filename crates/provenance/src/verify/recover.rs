@@ -43,7 +43,7 @@ impl Source<'_> {
         }
         let store = self
             .ledger
-            .manifest_bytes(hit.entry.index.0)
+            .manifest_bytes(hit.entry.id())
             .map_err(|error| error.to_string())?;
         // The media type only names a container that the reader does not look into.
         let reading = read_detached(&store, bytes, "image/jpeg", self.anchors, self.deadline)

@@ -1,12 +1,12 @@
 //! Times: who states them, in which order they lie, and which cannot be together.
 
-use colophon_manifest::ManifestReport;
+use colophon_manifest::{ManifestReport, Time};
 use colophon_signals::Dated;
 use colophon_wording::Wording;
 
 use crate::lookup::Answer;
-use crate::report::{TimelineEntry, TimelineGrade};
-use crate::time::{Span, rfc3339};
+use crate::report::{CountedTime, TimelineEntry, TimelineGrade};
+use colophon_calendar::{Span, rfc3339};
 
 /// Clocks and time zones may be off by so much before it counts, seconds.
 const SLACK: i64 = 2 * 86_400;
@@ -76,7 +76,7 @@ impl Timeline {
             .filter(|hit| hit.entry.inclusion.is_ok())
         {
             let when = rfc3339(hit.entry.record.issued_at);
-            let place = format!("record {}", hit.entry.index.0);
+            let place = format!("record {}", hit.entry.id());
             entries.push(entry("logged", when, place, TimelineGrade::Logged));
         }
         entries.sort_by_key(|entry| Span::parse(&entry.when).map(|span| span.from));
@@ -86,6 +86,40 @@ impl Timeline {
             now,
             intact,
         }
+    }
+
+    /// The time of issuing that counts: that of a listed authority's stamp; without one, that of this
+    /// machine's ledger.
+    pub fn counted(
+        manifest: Option<&ManifestReport>,
+        answer: &Answer,
+        log: Option<&str>,
+        wording: &Wording,
+    ) -> Option<CountedTime> {
+        let stamp = manifest
+            .filter(|manifest| manifest.verdicts.time.state == Time::Stamped)
+            .and_then(|manifest| manifest.signer.as_ref());
+        if let Some((when, signer)) = stamp.and_then(|it| Some((it.stamped_at.clone()?, it))) {
+            let by = signer.stamped_by.clone();
+            let name = by.as_deref().unwrap_or("?");
+            return Some(CountedTime {
+                source: TimelineGrade::Stamped,
+                sentence: wording.fill("date.counted-stamp", &[("when", &when), ("by", name)]),
+                when,
+                by,
+            });
+        }
+        let hit = answer
+            .hit
+            .as_ref()
+            .filter(|hit| hit.entry.inclusion.is_ok())?;
+        let when = rfc3339(hit.entry.record.issued_at);
+        Some(CountedTime {
+            source: TimelineGrade::Logged,
+            sentence: wording.fill("date.counted-ledger", &[("when", &when)]),
+            when,
+            by: log.map(str::to_owned),
+        })
     }
 
     /// Earliest first.

@@ -114,13 +114,7 @@ fn the_prompt_is_in_the_private_part_or_nowhere() {
         assert!(!report.contains("secret"));
         assert!(!bytes.windows(6).any(|window| window == b"secret"));
 
-        let entry = place
-            .home
-            .open_ledger_read_only()
-            .unwrap()
-            .get(issued.record)
-            .unwrap()
-            .unwrap();
+        let entry = place.record(issued.record);
         assert_eq!(entry.record.kind, Kind::Generate);
         assert!(!entry.leaf.windows(6).any(|window| window == b"secret"));
         let hex = |bytes: [u8; 32]| {
@@ -128,10 +122,10 @@ fn the_prompt_is_in_the_private_part_or_nowhere() {
                 .iter()
                 .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
         };
-        let commitment = entry.record.generation.unwrap().prompt_commitment;
+        let commitment = entry.record.generation.as_ref().unwrap().prompt_commitment;
         assert_eq!(issued.prompt_commitment, Some(hex(commitment)));
 
-        let private = entry.private.unwrap();
+        let private = entry.part().unwrap().clone();
         assert_eq!(private.prompt.as_deref(), keep.then_some(SECRET));
         assert_eq!(private.negative_prompt.is_some(), keep);
         assert_eq!(private.prompt_salt.is_some(), keep);

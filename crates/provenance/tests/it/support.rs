@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use colophon_imaging::{
     Channels, ChromaSubsampling, EncodeOptions, Format, Limits, Picture, Samples, decode, encode,
 };
+use colophon_ledger::Entry;
 use colophon_provenance::{
     Destination, DigitalSourceType, Home, IssueOptions, Issued, Issuer, ProvenanceError, Report,
     StampRequest, Verifier, VerifierOptions,
@@ -13,6 +14,9 @@ use tempfile::TempDir;
 
 /// 2026-11-20T10:00:00Z.
 pub const NOW: i64 = 1_795_168_800;
+
+/// Entries that a new home begins with: one a key.
+pub const KEY_EVENTS: u64 = 8;
 
 /// A home in a temporary folder, with a folder for outputs beside it.
 pub struct Place {
@@ -95,13 +99,16 @@ impl Place {
         self.verifier().verify(bytes, "picture")
     }
 
+    /// Records of pictures: entries without the events of the keys.
     pub fn records(&self) -> u64 {
-        self.home
-            .open_ledger_read_only()
-            .unwrap()
-            .stats()
-            .unwrap()
-            .entries
+        let ledger = self.home.open_ledger_read_only().unwrap();
+        ledger.stats().unwrap().entries - KEY_EVENTS
+    }
+
+    /// The record at this index of the newest shard, private part and all.
+    pub fn record(&self, index: u64) -> Entry {
+        let ledger = self.home.open_ledger_unlocked(None).unwrap();
+        ledger.get(index).unwrap().unwrap().into_record().unwrap()
     }
 }
 
@@ -247,4 +254,11 @@ pub fn rule(report: &Report) -> &str {
 
 pub fn was_not_checked(report: &Report, what: &str) -> bool {
     report.not_checked.iter().any(|entry| entry.what == what)
+}
+
+/// The folder of the one shard.
+pub fn shard(home: &Home) -> PathBuf {
+    let entries = home.ledger().read_dir().unwrap();
+    let mut paths = entries.map(|entry| entry.unwrap().path());
+    paths.find(|path| path.is_dir()).unwrap()
 }

@@ -139,7 +139,7 @@ impl colophon_manifest::ClaimSigner for Wrapped<'_> {
     }
 
     fn sign(&self, data: &[u8]) -> Result<Vec<u8>, SignerError> {
-        Ok(self.0.sign(data).to_vec())
+        Ok(self.0.sign(data)?.to_vec())
     }
 }
 

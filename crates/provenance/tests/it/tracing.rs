@@ -12,8 +12,8 @@ use colophon_provenance::{
 };
 
 use crate::support::{
-    Place, decoded, half, jpeg, options, picture, png, png_chunk, request, rule, scene, stripped,
-    third, transplanted, was_not_checked,
+    Place, decoded, half, jpeg, options, picture, png, png_chunk, request, rule, scene, shard,
+    stripped, third, transplanted, was_not_checked,
 };
 
 #[test]
@@ -84,7 +84,7 @@ struct Stranger(colophon_keys::ClaimSigner);
 
 impl ClaimSigner for Stranger {
     fn sign(&self, data: &[u8]) -> Result<Vec<u8>, SignerError> {
-        Ok(self.0.sign(data).to_vec())
+        Ok(self.0.sign(data)?.to_vec())
     }
 
     fn chain_pem(&self) -> Vec<u8> {
@@ -190,7 +190,7 @@ fn no_flipped_byte_passes_as_unchanged() {
 fn a_ledger_that_does_not_fit_its_checkpoint_proves_nothing() {
     let place = Place::new();
     let (_, bytes) = place.stamped(&scene(1), "a.png");
-    let checkpoint = place.home.ledger().join("checkpoint");
+    let checkpoint = shard(&place.home).join("checkpoint");
     let mut note = std::fs::read(&checkpoint).unwrap();
     let at = note.len() - 10;
     note[at] ^= 1;
@@ -279,7 +279,7 @@ fn a_damaged_ledger_is_not_one_that_was_not_asked() {
     let place = Place::new();
     let (_, bytes) = place.stamped(&scene(1), "a.png");
     let (_folder, home) = place.closed();
-    let database = home.ledger().join("ledger.sqlite");
+    let database = shard(&home).join("ledger.sqlite");
     let mut damaged = std::fs::read(&database).unwrap();
     damaged[..64].fill(0xff);
     std::fs::write(&database, damaged).unwrap();

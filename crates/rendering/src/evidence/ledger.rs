@@ -1,7 +1,7 @@
 //! What the ledger knows of a picture.
 
 use colophon_provenance::{
-    FingerprintEvidence, InclusionEvidence, LedgerEvidence, Matched, Nearest,
+    ErasedEvidence, FingerprintEvidence, InclusionEvidence, LedgerEvidence, Matched, Nearest,
 };
 
 use super::{agent, generation, source_type, weights};
@@ -37,6 +37,7 @@ pub(super) fn record(it: &LedgerEvidence, words: Words<'_>) -> Vec<Item> {
         items.extend(weights(made, words));
     }
     items.push(inclusion(&it.inclusion, words));
+    items.extend(it.erased.as_ref().map(|it| erased(it, words)));
     let fine = |key: &str, name: &str, value: &str| {
         Item::fine(words.fill(key, &[(name, &Phrase::outside(value))]))
     };
@@ -45,6 +46,19 @@ pub(super) fn record(it: &LedgerEvidence, words: Words<'_>) -> Vec<Item> {
     items.extend(root.map(|root| fine("ledger.root", "hash", root)));
     items.push(fine("ledger.file", "hash", &it.asset_sha256));
     items
+}
+
+/// That parts of the record were erased, and what follows for this picture.
+fn erased(it: &ErasedEvidence, words: Words<'_>) -> Item {
+    let has = |part: &str| it.parts.iter().any(|it| it == part);
+    let key = match (has("private"), has("manifest")) {
+        (true, true) => "ledger.erased-all",
+        (true, false) => "ledger.erased-private",
+        _ => "ledger.erased-manifest",
+    };
+    let reason = words.text(&format!("ledger.erased-reason.{}", it.reason));
+    let values = [("when", &Phrase::outside(&it.on)), ("reason", &reason)];
+    Item::new(Mark::Caution, words.fill(key, &values))
 }
 
 fn issued(it: &LedgerEvidence, words: Words<'_>) -> Phrase {

@@ -65,7 +65,10 @@ pub(crate) fn sections(report: &Report, words: Words<'_>) -> Vec<Section> {
         "unreadable",
         mark::unreadable(&evidence.unreadable_marks, words),
     );
-    add("timeline", traces::times(&evidence.timeline, words));
+    add(
+        "timeline",
+        traces::times(&evidence.timeline, evidence.counted_time.as_ref(), words),
+    );
     all
 }
 

@@ -1,6 +1,8 @@
 //! Traces of generators, cameras and programs, and the times of a picture.
 
-use colophon_provenance::{Class, Says, SignalEvidence, Source, TimelineEntry, TimelineGrade};
+use colophon_provenance::{
+    Class, CountedTime, Says, SignalEvidence, Source, TimelineEntry, TimelineGrade,
+};
 
 use super::outsiders;
 use crate::document::{Field, Item, Mark};
@@ -77,7 +79,12 @@ fn trace(it: &SignalEvidence, words: Words<'_>) -> Item {
 }
 
 /// One line a time, in the report's order.
-pub(super) fn times(entries: &[TimelineEntry], words: Words<'_>) -> Vec<Item> {
+pub(super) fn times(
+    entries: &[TimelineEntry],
+    counted: Option<&CountedTime>,
+    words: Words<'_>,
+) -> Vec<Item> {
+    let counted = counted.map(|it| Item::new(Mark::Plain, Phrase::outside(&it.sentence)));
     entries
         .iter()
         .map(|it| {
@@ -97,6 +104,7 @@ pub(super) fn times(entries: &[TimelineEntry], words: Words<'_>) -> Vec<Item> {
             );
             Item::new(mark, text)
         })
+        .chain(counted)
         .collect()
 }
 

@@ -11,7 +11,7 @@ struct Signer(Keys);
 
 impl ClaimSigner for Signer {
     fn sign(&self, data: &[u8]) -> Result<Vec<u8>, SignerError> {
-        Ok(self.0.sign(data).to_vec())
+        Ok(self.0.sign(data)?.to_vec())
     }
 
     fn chain_pem(&self) -> Vec<u8> {

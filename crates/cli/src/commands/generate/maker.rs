@@ -5,7 +5,7 @@ use std::time::Duration;
 use colophon_diffusion::{
     CancelToken, GenerateRequest, Generated, ModelInfo, Pipeline, RgbImage, Seed, WeightFile,
 };
-use colophon_gateway::{Client, Dialect, ImagesRequest, ReturnedPicture, Secret};
+use colophon_gateway::{Client, Dialect, ImagesRequest, Secret};
 use colophon_provenance::{Backend, GenerationFacts, ModelFacts, ModelOutput, WeightsFile};
 use indicatif::HumanDuration;
 
@@ -222,6 +222,29 @@ impl Maker {
         }
     }
 
+    /// What is known of a picture before it is made.
+    pub fn facts(&self) -> GenerationFacts {
+        let (width, height) = self.size();
+        match self {
+            Self::Embedded {
+                pipeline, request, ..
+            } => {
+                let info = pipeline.info();
+                GenerationFacts {
+                    backend: Backend::Embedded,
+                    model: embedded_model(info),
+                    width,
+                    height,
+                    seeds: vec![request.seed.0],
+                    steps: Some(request.steps.unwrap_or(info.default_steps)),
+                    sampler: None,
+                    guidance: Some(request.guidance.unwrap_or(info.default_guidance)),
+                }
+            }
+            Self::Server { request, model, .. } => server_facts(request, model, (width, height)),
+        }
+    }
+
     /// Makes picture `number` of `count`, counted from 0. Ctrl-C stops it.
     ///
     /// # Errors
@@ -330,23 +353,9 @@ fn run(
 }
 
 fn embedded_facts(info: &ModelInfo, picture: &Generated, strength: Option<f32>) -> GenerationFacts {
-    let mut training_licenses: Vec<String> = Vec::new();
-    for data in &info.training_data {
-        if !training_licenses.contains(&data.license) {
-            training_licenses.push(data.license.clone());
-        }
-    }
     GenerationFacts {
         backend: Backend::Embedded,
-        model: ModelFacts {
-            id: info.id.clone(),
-            name: info.name.clone(),
-            version: Some(info.version.clone()).filter(|version| !version.is_empty()),
-            weights: weights_files(info),
-            license: Some(info.license.clone()),
-            training_licenses,
-            built_in: info.built_in,
-        },
+        model: embedded_model(info),
         width: picture.size.width(),
         height: picture.size.height(),
         seeds: vec![picture.seed.0],
@@ -357,6 +366,24 @@ fn embedded_facts(info: &ModelInfo, picture: &Generated, strength: Option<f32>) 
             None => picture.sampler.name().to_owned(),
         }),
         guidance: Some(picture.guidance),
+    }
+}
+
+fn embedded_model(info: &ModelInfo) -> ModelFacts {
+    let mut training_licenses: Vec<String> = Vec::new();
+    for data in &info.training_data {
+        if !training_licenses.contains(&data.license) {
+            training_licenses.push(data.license.clone());
+        }
+    }
+    ModelFacts {
+        id: info.id.clone(),
+        name: info.name.clone(),
+        version: Some(info.version.clone()).filter(|version| !version.is_empty()),
+        weights: weights_files(info),
+        license: Some(info.license.clone()),
+        training_licenses,
+        built_in: info.built_in,
     }
 }
 
@@ -414,7 +441,8 @@ fn ask(
     if picture.revised_prompt.is_some() {
         printer.note("the server changed the prompt before it made the picture; the record commits to the prompt sent");
     }
-    let facts = server_facts(request, told.as_deref().unwrap_or(model), &picture);
+    let size = (picture.width, picture.height);
+    let facts = server_facts(request, told.as_deref().unwrap_or(model), size);
     Ok(Made {
         picture: MadePicture::File(picture.bytes),
         facts,
@@ -431,7 +459,7 @@ fn model_name(told: &str) -> Option<String> {
 fn server_facts(
     request: &ImagesRequest,
     model: &str,
-    picture: &ReturnedPicture,
+    (width, height): (u32, u32),
 ) -> GenerationFacts {
     GenerationFacts {
         backend: Backend::Remote,
@@ -444,8 +472,8 @@ fn server_facts(
             training_licenses: Vec::new(),
             built_in: false,
         },
-        width: picture.width,
-        height: picture.height,
+        width,
+        height,
         seeds: request.seed.into_iter().collect(),
         steps: request.steps,
         sampler: None,

@@ -43,6 +43,14 @@ pub fn run(context: &Context<'_>, options: &Generate) -> Result<Exit, Failure> {
     let _writing = context.interrupt.writing();
     let issuer = issuing::open(context, &home, passphrase, &options.issue)?;
     targets.check(options)?;
+    let prompt = Prompt {
+        text,
+        negative: options.negative.clone(),
+        keep: options.keep_prompt == Keep::Yes,
+    };
+    // Before any work is spent on a picture that may not be issued.
+    let asked = issuing::options(&options.issue);
+    issuer.may_generate(&maker.facts(), &prompt, maker.source().is_some(), &asked)?;
     if options.grid {
         grid::check(options.count, maker.size(), issuer.limits())?;
     }
@@ -50,11 +58,7 @@ pub fn run(context: &Context<'_>, options: &Generate) -> Result<Exit, Failure> {
         context,
         options,
         issuer: &issuer,
-        prompt: Prompt {
-            text,
-            negative: options.negative.clone(),
-            keep: options.keep_prompt == Keep::Yes,
-        },
+        prompt,
         source: maker.source().map(<[u8]>::to_vec),
     };
     run.all(&maker, &targets)?;
