@@ -21,7 +21,7 @@ use crate::attacks::{codec, geometry};
 use crate::pictures;
 
 /// The photograph of the demo, CC0.
-const PHOTOGRAPH: &[u8] = include_bytes!("../../crates/cli/assets/demo.jpg");
+pub const PHOTOGRAPH: &[u8] = include_bytes!("../../crates/cli/assets/demo.jpg");
 
 /// Prints every figure.
 pub fn run() -> Result<()> {
@@ -227,6 +227,7 @@ fn record(number: u64) -> NewRecord {
         policy_hash: digest("policy"),
         width: 1024,
         height: 1024,
+        requester: None,
         title: None,
         prompt: None,
         negative_prompt: None,

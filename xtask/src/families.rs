@@ -7,7 +7,8 @@ use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use colophon_diffusion::{
-    CancelToken, DiffusionError, GenerateRequest, OpenOptions, Pipeline, Seed, Size,
+    CancelToken, DevicePreference, DiffusionError, GenerateRequest, OpenOptions, Pipeline, Seed,
+    Size,
 };
 use serde::Deserialize;
 use std::collections::BTreeMap;
@@ -39,7 +40,7 @@ struct Torch {
 }
 
 impl Torch {
-    fn start(folder: &Path, threads: usize) -> Result<Self> {
+    fn start(folder: &Path, threads: usize, more: &[&str]) -> Result<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR"))
             .join("../crates/diffusion/tests/reference/families/bench.py");
         let python = std::env::var_os("COLOPHON_PYTHON")
@@ -48,6 +49,7 @@ impl Torch {
             .arg(script)
             .arg(folder)
             .arg(threads.to_string())
+            .args(more)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -128,11 +130,89 @@ fn here(pipeline: &Pipeline, prompt: &str, side: u32, decoded: bool) -> Result<H
     })
 }
 
+/// Sides of pictures that the full model is timed at.
+const FULL_SIDES: [u32; 3] = [512, 1024, 1328];
+/// Evaluations that are timed together; one more is taken off.
+const FULL_STEPS: u32 = 4;
+
+/// Times Qwen-Image in its full size with random weights on an NVIDIA device, beside PyTorch. `folder` takes 45 GB.
+pub fn bench_full(folder: &Path) -> Result<()> {
+    let mut torch = Torch::start(folder, rayon::current_num_threads(), &["full"])?;
+    let hello: Hello = torch.line()?;
+    let mut theirs = BTreeMap::new();
+    for side in FULL_SIDES {
+        for part in ["step", "decode"] {
+            let runs = (0..4).map(|_| torch.seconds("qwen-image", part, side));
+            let runs: Vec<f64> = runs.collect::<Result<_>>()?;
+            theirs.insert((side, part), least(&runs[1..]));
+            eprintln!(
+                "PyTorch, {part} at {side} px: {:.1} ms",
+                1e3 * least(&runs[1..])
+            );
+        }
+    }
+    // The device's memory is needed.
+    drop(torch);
+    let opened = Instant::now();
+    let options = OpenOptions {
+        device: DevicePreference::Cuda,
+        streamed: Some(false),
+        ..OpenOptions::default()
+    };
+    let pipeline = Pipeline::open(&folder.join("qwen-image"), &options)?;
+    println!(
+        "opened and hashed in {:.0} s\n",
+        opened.elapsed().as_secs_f64()
+    );
+    println!(
+        "| Qwen-Image, random bf16 weights | here | PyTorch {} | ratio |",
+        hello.version
+    );
+    println!("| --- | ---: | ---: | ---: |");
+    for side in FULL_SIDES {
+        let (step, decode) = full(&pipeline, &hello.prompt, side)?;
+        for (part, ours) in [("step", step), ("decode", decode)] {
+            let theirs = theirs[&(side, part)];
+            println!(
+                "| {part} at {side} px | {:.1} ms | {:.1} ms | {:.2} |",
+                1e3 * ours,
+                1e3 * theirs,
+                ours / theirs
+            );
+        }
+    }
+    Ok(())
+}
+
+fn least(times: &[f64]) -> f64 {
+    times.iter().copied().fold(f64::INFINITY, f64::min)
+}
+
+/// Seconds of an evaluation, and of what is left of a picture in one step: text and decoding. Only a whole picture
+/// waits for the device.
+fn full(pipeline: &Pipeline, prompt: &str, side: u32) -> Result<(f64, f64)> {
+    let whole = |steps: u32| -> Result<f64> {
+        let mut request = GenerateRequest::new(prompt, Seed(1));
+        (request.size, request.steps) = (Some(Size::new(side, side)?), Some(steps));
+        request.guidance = Some(1.0);
+        let start = Instant::now();
+        pipeline.generate(&request, &mut |_| (), &CancelToken::default())?;
+        Ok(start.elapsed().as_secs_f64())
+    };
+    whole(1)?;
+    let runs = (0..3).map(|_| Ok((whole(1)?, whole(1 + FULL_STEPS)?)));
+    let runs: Vec<(f64, f64)> = runs.collect::<Result<_>>()?;
+    let one = least(&runs.iter().map(|run| run.0).collect::<Vec<_>>());
+    let many = least(&runs.iter().map(|run| run.1).collect::<Vec<_>>());
+    let step = (many - one) / f64::from(FULL_STEPS);
+    Ok((step, one - step))
+}
+
 /// Prints a table of medians.
 pub fn bench() -> Result<()> {
     let folder = tempfile::tempdir()?;
     let threads = rayon::current_num_threads();
-    let mut torch = Torch::start(folder.path(), threads)?;
+    let mut torch = Torch::start(folder.path(), threads, &[])?;
     let hello: Hello = torch.line()?;
     println!(
         "| {threads} threads, f32, median of {RUNS} | here | PyTorch {} | ratio | least of both |",

@@ -10,6 +10,11 @@ mod families;
 mod generation;
 mod heat_map;
 mod issued_search;
+#[path = "../../tests/support/kill_loop.rs"]
+mod kill_loop;
+mod ledger_bench;
+mod ledger_plot;
+mod ledger_trials;
 mod metrics;
 mod negatives;
 mod pictures;
@@ -53,7 +58,16 @@ cargo xtask contact-sheet FILE [PROMPTS]
 cargo xtask draw PROMPTS FOLDER     one picture of the embedded model a line, for crates/diffusion/training/judge.py
 cargo xtask bench-diffusion         the embedded model beside PyTorch; COLOPHON_PYTHON with torch and safetensors
     --families         small models of the families instead; COLOPHON_PYTHON with torch, diffusers and transformers
+    --full DIR         Qwen-Image in full size on an NVIDIA device (`--features cuda`), with 45 GB in DIR
 cargo xtask pixel-marks DIR...      marks of other generators in the pixels of unmarked pictures
+cargo xtask bench-ledger            appends, latency, look-ups, fsck and search over the size of the ledger
+    --records N        records in the largest log (default 1000000)
+    --fingerprints N   fingerprints in the largest index (default 20000000; needs 3 GB)
+    --only PART        appends, sizes or fingerprints
+    --dir FOLDER       where the logs are built (default: the system's folder for temporary files)
+    --plots FOLDER     curves over the size
+cargo xtask crash N [SEED]          N simulated power failures of the ledger (docs/durability.md)
+cargo xtask kill BINARY ROUNDS      kills processes of the binary that issue pictures, and looks at what is left
 cargo xtask issued-search [N]       exact search among N issued ids (default 1000000; 100000000 needs 4 GB)
 ";
 
@@ -89,6 +103,18 @@ fn run() -> Result<()> {
             issued_search::run(count.parse().context("N is a whole number")?);
             Ok(())
         }
+        ["bench-ledger", words @ ..] => ledger_bench::run(&ledger_bench::Options::parse(words)?),
+        ["crash", points] => {
+            ledger_trials::crash(points.parse().context("N is a whole number")?, 1)
+        }
+        ["crash", points, seed] => ledger_trials::crash(
+            points.parse().context("N is a whole number")?,
+            seed.parse().context("SEED is a whole number")?,
+        ),
+        ["kill", binary, rounds] => ledger_trials::kill(
+            Path::new(binary),
+            rounds.parse().context("ROUNDS is a whole number")?,
+        ),
         ["robustness", words @ ..] => robustness::run(&robustness::Options::parse(words)?),
         ["security", words @ ..] => security::run(&security::Options::parse(words)?),
         ["false-positives", words @ ..] => {
@@ -107,6 +133,7 @@ fn run() -> Result<()> {
         ["draw", prompts, folder] => generation::draw_all(Path::new(prompts), Path::new(folder)),
         ["bench-diffusion"] => generation::bench(),
         ["bench-diffusion", "--families"] => families::bench(),
+        ["bench-diffusion", "--full", folder] => families::bench_full(Path::new(folder)),
         _ => bail!("no such task\n{USAGE}"),
     }
 }

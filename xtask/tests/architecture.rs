@@ -10,7 +10,8 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Crates that compute and do nothing else.
-const PURE: [&str; 4] = [
+const PURE: [&str; 5] = [
+    "colophon-calendar",
     "colophon-watermark",
     "colophon-fingerprint",
     "colophon-signals",
@@ -18,23 +19,28 @@ const PURE: [&str; 4] = [
 ];
 
 /// A foreign crate and the only one of ours that may depend on it.
-const OWNERS: [(&str, &str); 12] = [
+const OWNERS: [(&str, &str); 17] = [
     ("c2pa", "colophon-manifest"),
     ("ureq", "colophon-gateway"),
     ("rustls", "colophon-gateway"),
     ("rustls-native-certs", "colophon-gateway"),
     ("rusqlite", "colophon-ledger"),
+    ("cedar-policy", "colophon-policy"),
+    ("cryptoki", "colophon-keys"),
     ("candle-core", "colophon-diffusion"),
     ("axum", "colophon-server"),
+    ("hyper", "colophon-server"),
+    ("tokio", "colophon-server"),
     ("clap", "colophon"),
+    ("zip", "colophon-audit"),
     ("landlock", "colophon-sandbox"),
     ("seccompiler", "colophon-sandbox"),
-    ("parquet", "colophon-batch"),
-    ("csv", "colophon-batch"),
+    ("parquet", "colophon-tabular"),
+    ("csv", "colophon-tabular"),
 ];
 
 /// Which of ours each of ours may depend on.
-const ARROWS: [(&str, &[&str]); 18] = [
+const ARROWS: [(&str, &[&str]); 24] = [
     ("colophon-imaging", &[]),
     ("colophon-watermark", &[]),
     ("colophon-fingerprint", &[]),
@@ -46,11 +52,20 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("colophon-wording", &[]),
     ("colophon-signals", &[]),
     ("colophon-sandbox", &[]),
-    ("colophon-policy", &["colophon-wording"]),
-    ("colophon-ledger", &["colophon-tlog"]),
+    ("colophon-calendar", &[]),
+    ("colophon-tabular", &["colophon-calendar"]),
+    ("colophon-policy", &["colophon-wording", "colophon-tlog"]),
+    (
+        "colophon-ledger",
+        &["colophon-fingerprint", "colophon-tlog"],
+    ),
+    ("colophon-witness", &["colophon-keys", "colophon-tlog"]),
+    ("colophon-server", &["colophon-tlog", "colophon-witness"]),
+    ("colophon-monitor", &["colophon-ledger", "colophon-tlog"]),
     (
         "colophon-provenance",
         &[
+            "colophon-calendar",
             "colophon-imaging",
             "colophon-watermark",
             "colophon-fingerprint",
@@ -72,6 +87,16 @@ const ARROWS: [(&str, &[&str]); 18] = [
             "colophon-provenance",
             "colophon-fingerprint",
             "colophon-imaging",
+            "colophon-tabular",
+        ],
+    ),
+    (
+        "colophon-audit",
+        &[
+            "colophon-calendar",
+            "colophon-ledger",
+            "colophon-tabular",
+            "colophon-tlog",
         ],
     ),
     ("colophon", &["*"]),
@@ -179,11 +204,10 @@ fn pure_crates_know_no_runtime_and_no_system() {
     }
 }
 
-/// Crates that open connections or encrypt them.
-const CLIENTS: [&str; 9] = [
+/// Crates that open connections or encrypt them. `hyper` has a test of its own, because a server needs its other half.
+const CLIENTS: [&str; 8] = [
     "reqwest",
     "ureq",
-    "hyper",
     "isahc",
     "rustls",
     "rustls-native-certs",
@@ -254,6 +278,24 @@ fn the_network_client_is_the_gateways_alone() {
         !gateway.iter().any(|line| line.starts_with("tokio ")),
         "the gateway blocks; no runtime comes with it"
     );
+}
+
+/// The server's HTTP library could connect to others too, if it were built so.
+#[test]
+fn hyper_is_built_without_its_client() {
+    let built = features(&["--package", "colophon", "--edges", "normal,build"]);
+    let hyper: Vec<&String> = built
+        .iter()
+        .filter(|line| line.starts_with("hyper ") || line.starts_with("hyper-util "))
+        .collect();
+    assert_eq!(hyper.len(), 2, "{hyper:?}");
+    for line in hyper {
+        let features = line.split(' ').next_back().unwrap_or_default();
+        assert!(
+            features.contains("server") && !features.contains("client"),
+            "{line}"
+        );
+    }
 }
 
 #[test]
