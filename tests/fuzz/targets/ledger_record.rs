@@ -19,11 +19,13 @@ fn seeds() -> Vec<Vec<u8>> {
         width: 512,
         height: 300,
         watermark_commitment: Some([5; 32]),
+        requester_commitment: None,
         private_commitment: [6; 32],
         generation: None,
     };
     let unmarked = PublicRecord {
         watermark_commitment: None,
+        requester_commitment: Some([7; 32]),
         ..record.clone()
     };
     vec![record.encode(), unmarked.encode()]
