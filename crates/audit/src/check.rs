@@ -344,7 +344,11 @@ fn read_statement(path: &Path) -> Result<Vec<u8>, AuditError> {
     Ok(note)
 }
 
-fn file_hash(path: &Path) -> Result<[u8; 32], AuditError> {
+/// SHA-256 of a file of any length.
+///
+/// # Errors
+/// [`AuditError::Io`] when it cannot be read.
+pub fn file_hash(path: &Path) -> Result<[u8; 32], AuditError> {
     struct Hashing(Sha256);
     impl io::Write for Hashing {
         fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {

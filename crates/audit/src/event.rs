@@ -1,9 +1,7 @@
 //! Events in words for tables: a name, and what it says as `name=value`.
 
 use colophon_calendar::rfc3339;
-use colophon_ledger::{
-    Actor, CertificateRef, EventKind, KeyAction, KeyEvent, Parts, RevocationReason,
-};
+use colophon_ledger::{Actor, CertificateRef, EventKind, KeyAction, KeyEvent, Parts};
 
 use crate::text::hex;
 
@@ -34,7 +32,7 @@ pub(crate) fn describe(what: &EventKind) -> (&'static str, String) {
             };
             let told = facts(&[
                 certificate,
-                ("reason", reason(it.reason).to_owned()),
+                ("reason", it.reason.as_str().to_owned()),
                 ("from", rfc3339(it.from)),
             ]);
             ("certificate-revoked", told)
@@ -77,25 +75,12 @@ fn describe_key(key: &KeyEvent) -> (&'static str, String) {
         KeyAction::Activated => "key-activated",
         KeyAction::Retired => "key-retired",
         KeyAction::Revoked { reason: why, from } => {
-            told.push(("reason", reason(why).to_owned()));
+            told.push(("reason", why.as_str().to_owned()));
             told.push(("from", rfc3339(from)));
             "key-revoked"
         }
     };
     (name, facts(&told))
-}
-
-/// The word of RFC 5280, section 5.3.1.
-fn reason(reason: RevocationReason) -> &'static str {
-    match reason {
-        RevocationReason::KeyCompromise => "keyCompromise",
-        RevocationReason::CaCompromise => "cACompromise",
-        RevocationReason::AffiliationChanged => "affiliationChanged",
-        RevocationReason::Superseded => "superseded",
-        RevocationReason::CessationOfOperation => "cessationOfOperation",
-        RevocationReason::PrivilegeWithdrawn => "privilegeWithdrawn",
-        _ => "unspecified",
-    }
 }
 
 fn facts(facts: &[(&str, String)]) -> String {

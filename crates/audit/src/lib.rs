@@ -23,7 +23,7 @@ mod stats;
 mod text;
 
 pub use bundle::{BundleParts, NamedFile, bundle};
-pub use check::{Completeness, ExportReport, Mismatch, check_export};
+pub use check::{Completeness, ExportReport, Mismatch, check_export, file_hash};
 pub use columns::{ALL_COLUMNS, PUBLIC_COLUMNS, Row};
 pub use error::AuditError;
 pub use export::{Exported, export};

@@ -146,33 +146,16 @@ fn failed(to: &str, reason: &str) -> GatewayError {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
     use std::net::TcpListener;
 
     use super::*;
+    use crate::test_server::server;
 
     /// As the guard of strangers, but this machine counts as the open network.
     const OF_TESTS: Rules = Rules {
         https_only: false,
         networks: &[Scope::Public, Scope::Loopback],
     };
-
-    /// Answers one request after the other with these texts; its address.
-    fn server(answers: Vec<String>) -> String {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        std::thread::spawn(move || {
-            for answer in answers {
-                let Ok((mut stream, _)) = listener.accept() else {
-                    return;
-                };
-                let mut head = [0; 2048];
-                let _ = stream.read(&mut head);
-                let _ = stream.write_all(answer.as_bytes());
-            }
-        });
-        address
-    }
 
     fn ok(body: &str) -> String {
         format!(

@@ -44,6 +44,8 @@ mod server_error;
 mod signer;
 mod site;
 mod sniff;
+#[cfg(test)]
+mod test_server;
 mod timestamp;
 mod transport;
 mod witness;

@@ -247,9 +247,9 @@ impl std::fmt::Debug for Site {
 
 #[cfg(test)]
 mod tests {
-    use std::io::{Read as _, Write as _};
 
     use super::*;
+    use crate::test_server::server;
 
     #[test]
     fn an_address_is_a_plain_one_and_nothing_leads_out_of_it() {
@@ -278,23 +278,6 @@ mod tests {
         ] {
             assert_eq!(joined(bad), None, "{bad}");
         }
-    }
-
-    /// Answers one connection after the other with these texts; its address.
-    fn server(answers: Vec<String>) -> String {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = format!("http://{}", listener.local_addr().unwrap());
-        std::thread::spawn(move || {
-            for answer in answers {
-                let Ok((mut stream, _)) = listener.accept() else {
-                    return;
-                };
-                let mut head = [0; 2048];
-                let _ = stream.read(&mut head);
-                let _ = stream.write_all(answer.as_bytes());
-            }
-        });
-        address
     }
 
     fn answer(status: &str, more: &str, body: &str) -> String {

@@ -6,8 +6,9 @@ use std::time::Duration;
 use ed25519_dalek::ed25519::signature::Keypair;
 use pkcs8::der::asn1::{BitString, ObjectIdentifier};
 use pkcs8::der::flagset::FlagSet;
+use pkcs8::der::oid::AssociatedOid;
 use pkcs8::der::pem::LineEnding;
-use pkcs8::der::{Encode as _, EncodePem as _};
+use pkcs8::der::{Decode, Encode as _, EncodePem as _};
 use sha2::{Digest as _, Sha256};
 use x509_cert::Certificate;
 use x509_cert::builder::profile::BuilderProfile;
@@ -300,20 +301,10 @@ pub(crate) fn profile_gaps(certificate: &Certificate, place: Place) -> Vec<&'sta
         }
         _ => {}
     }
-    if tbs
-        .get_extension::<SubjectKeyIdentifier>()
-        .ok()
-        .flatten()
-        .is_none()
-    {
+    if !has::<SubjectKeyIdentifier>(tbs) {
         gaps.push("subject key identifier is missing");
     }
-    if tbs
-        .get_extension::<AuthorityKeyIdentifier>()
-        .ok()
-        .flatten()
-        .is_none()
-    {
+    if !has::<AuthorityKeyIdentifier>(tbs) {
         gaps.push("authority key identifier is missing");
     }
     if place == Place::Leaf {
@@ -363,15 +354,14 @@ pub(crate) fn refusals(leaf: &Certificate) -> Vec<&'static str> {
     } else if !usages.iter().any(|usage| known.contains(usage)) {
         gaps.push("extended key usage has none of C2PA claim signing, emailProtection and documentSigning");
     }
-    if tbs
-        .get_extension::<AuthorityKeyIdentifier>()
-        .ok()
-        .flatten()
-        .is_none()
-    {
+    if !has::<AuthorityKeyIdentifier>(tbs) {
         gaps.push("authority key identifier is missing");
     }
     gaps
+}
+
+fn has<'a, T: Decode<'a> + AssociatedOid>(tbs: &'a TbsCertificate) -> bool {
+    matches!(tbs.get_extension::<T>(), Ok(Some(_)))
 }
 
 fn leaf_gaps(certificate: &Certificate) -> Vec<&'static str> {

@@ -100,6 +100,40 @@ pub enum RevocationReason {
     PrivilegeWithdrawn = 9,
 }
 
+impl RevocationReason {
+    const ALL: [Self; 7] = [
+        Self::Unspecified,
+        Self::KeyCompromise,
+        Self::CaCompromise,
+        Self::AffiliationChanged,
+        Self::Superseded,
+        Self::CessationOfOperation,
+        Self::PrivilegeWithdrawn,
+    ];
+
+    /// The word of RFC 5280, section 5.3.1.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Unspecified => "unspecified",
+            Self::KeyCompromise => "keyCompromise",
+            Self::CaCompromise => "cACompromise",
+            Self::AffiliationChanged => "affiliationChanged",
+            Self::Superseded => "superseded",
+            Self::CessationOfOperation => "cessationOfOperation",
+            Self::PrivilegeWithdrawn => "privilegeWithdrawn",
+        }
+    }
+
+    /// The reason with this word; any other text tells none.
+    #[must_use]
+    pub fn from_word(word: &str) -> Self {
+        let mut all = Self::ALL.into_iter();
+        all.find(|reason| reason.as_str() == word)
+            .unwrap_or(Self::Unspecified)
+    }
+}
+
 /// A policy bundle came into force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PolicyPublished {

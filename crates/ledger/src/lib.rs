@@ -42,6 +42,7 @@ mod shards;
 #[cfg(test)]
 mod simulation;
 mod store;
+mod text;
 mod vault;
 mod witnesses;
 mod writer;
@@ -68,6 +69,7 @@ pub use record::{
     WeightsFile, prompt_commitment, requester_commitment,
 };
 pub use shards::{AddressError, RecordAddress, RecordId, ShardName};
+pub use text::{hex, unhex};
 pub use vault::StorageKey;
 pub use witnesses::{CosignRequest, Refusal, WitnessFailure, Witnesses, Witnessing};
 pub use writer::Receipt;

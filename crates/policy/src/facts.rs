@@ -4,30 +4,9 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// Defines one signal: a closed enum with its names in TOML and JSON.
-macro_rules! signal {
-    ($(#[$doc:meta])* $name:ident { $($(#[$value_doc:meta])* $value:ident = $text:literal),+ $(,)? }) => {
-        $(#[$doc])*
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-        pub enum $name {
-            $($(#[$value_doc])* #[serde(rename = $text)] $value),+
-        }
+use crate::codes::codes;
 
-        impl $name {
-            /// Every value; at most 16.
-            pub const ALL: &[Self] = &[$(Self::$value),+];
-
-            /// The value's name in tables and reports.
-            pub const fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$value => $text),+
-                }
-            }
-        }
-    };
-}
-
-signal! {
+codes! {
     /// What is known of the C2PA manifest in the file.
     ManifestState {
         /// No manifest and no hint of one.
@@ -54,7 +33,7 @@ signal! {
     }
 }
 
-signal! {
+codes! {
     /// What the watermark detector found in the pixels.
     WatermarkState {
         /// No mark made with the keys at hand.
@@ -68,7 +47,7 @@ signal! {
     }
 }
 
-signal! {
+codes! {
     /// What the ledger says when asked for the watermark id, the manifest id and the file's hash.
     LedgerState {
         /// No record.
@@ -82,7 +61,7 @@ signal! {
     }
 }
 
-signal! {
+codes! {
     /// Whether the picture shows what the record's picture showed.
     Binding {
         /// It does, or a part of it.
@@ -96,7 +75,7 @@ signal! {
     }
 }
 
-signal! {
+codes! {
     /// Whether the manifest in the file is the one recorded.
     ManifestAgreement {
         /// It is, or it names the recorded one as its ingredient.
@@ -108,7 +87,7 @@ signal! {
     }
 }
 
-signal! {
+codes! {
     /// What the signed manifest states of how the picture came to be.
     Statement {
         /// No manifest whose signature holds.
@@ -128,7 +107,7 @@ signal! {
     }
 }
 
-signal! {
+codes! {
     /// The strongest trace of a generator beside the manifest and our own mark.
     Trace {
         /// None.
@@ -144,7 +123,7 @@ signal! {
     }
 }
 
-signal! {
+codes! {
     /// Whether unsigned metadata is such as a camera writes.
     Camera {
         /// It is not.
@@ -154,7 +133,7 @@ signal! {
     }
 }
 
-signal! {
+codes! {
     /// The gravest of the findings that do not go together.
     Contradiction {
         /// There are none.
@@ -173,7 +152,7 @@ signal! {
     }
 }
 
-signal! {
+codes! {
     /// Whether the picture looks like a recorded one, when nothing else led to a record.
     FingerprintMatch {
         /// It does not, or the question did not arise.
@@ -183,7 +162,7 @@ signal! {
     }
 }
 
-signal! {
+codes! {
     /// Whether the file is byte for byte a recorded one.
     AssetHash {
         /// The hash is in the ledger.

@@ -10,14 +10,15 @@
 
 mod access;
 mod bundle;
+mod codes;
 mod cover;
 mod diff;
 mod facts;
 mod files;
 mod golden;
+mod past;
 mod problem;
 mod reload;
-mod replay;
 mod screen;
 mod store;
 mod table;
@@ -42,9 +43,9 @@ pub use facts::{
 };
 pub use files::{Files, LISTING_HEAD, NOTE_FILE};
 pub use golden::CaseOutcome;
+pub use past::PastDecision;
 pub use problem::{Place, Problem, Problems};
 pub use reload::{Reloaded, Reloader};
-pub use replay::{Outcome, PastDecision, Replayed, replay};
 pub use screen::{Label, Lexicon, Screen, Screening, Severity, normalise};
 pub use store::{InForce, Origin, PublishError, Published, Store};
 pub use table::VerdictTable;

@@ -1,8 +1,8 @@
 //! Before anything is issued the policies are asked, and what they ask in return is done.
 
 use colophon_policy::{
-    AccessRequest, Bundle, LoraName, Making, MarkStrength, Obligations, Operation, PastDecision,
-    Resource, Screen, Screening, SignerClass,
+    AccessRequest, Bundle, LoraName, Making, MarkStrength, Operation, PastDecision, Resource,
+    Screen, Screening, SignerClass,
 };
 
 use crate::config::Strength;
@@ -150,11 +150,7 @@ impl Gate {
                 making: Some(making),
             },
         )?;
-        let none = Obligations::default();
-        let obligations = match &decision {
-            PastDecision::Access { decision, .. } => &decision.obligations,
-            PastDecision::Verdict { .. } => &none,
-        };
+        let obligations = &decision.decision.obligations;
         labels.extend(obligations.add_labels.iter().cloned());
         labels.sort();
         labels.dedup();

@@ -43,6 +43,9 @@ pub enum ProvenanceError {
     /// A prompt could not be judged, so nothing is made.
     #[error("{0}; nothing was made")]
     Screen(String),
+    /// A decision has no written form, so it cannot be kept.
+    #[error("the decision on the request cannot be kept: {0}; nothing was made, please report it")]
+    Decision(String),
     /// No folder for the home is known.
     #[error(
         "there is no home folder: name one with --home or COLOPHON_HOME, or set XDG_DATA_HOME or HOME"

@@ -144,7 +144,14 @@ impl Issuer {
     ) -> Result<(), ProvenanceError> {
         let source = source_of(from_picture);
         let admission = self.gate.generate(facts, prompt, source, options);
-        decided::refusals_entered(&self.decisions, admission).map(drop)
+        self.log().refusals(admission).map(drop)
+    }
+
+    fn log(&self) -> decided::Log<'_> {
+        decided::Log {
+            decisions: &self.decisions,
+            bundle: &self.gate.bundle,
+        }
     }
 
     /// The bounds on pictures, for reading files.
@@ -177,7 +184,7 @@ impl Issuer {
         let admission = self
             .gate
             .stamp(request.source, prompt, size, &request.options);
-        let admission = decided::refusals_entered(&self.decisions, admission)?;
+        let admission = self.log().refusals(admission)?;
         let parent = parent(input, original.source_format(), "input")?;
         let statement = Statement {
             kind: Kind::Stamp,
@@ -215,7 +222,7 @@ impl Issuer {
         let admission =
             self.gate
                 .generate(&request.facts, &request.prompt, source, &request.options);
-        let admission = decided::refusals_entered(&self.decisions, admission)?;
+        let admission = self.log().refusals(admission)?;
         let (original, parent) = match output {
             ModelOutput::Pixels { width, height, rgb } => {
                 let picture = Picture::new(width, height, Channels::Rgb, Samples::U8(rgb))?;
@@ -432,7 +439,7 @@ impl Issuer {
         let mut staged = StagedFile::create(&destination.path, destination.overwrite)?;
         staged.write(&ready.signed.asset)?;
         let receipt = self.ledger.append(ready.record)?;
-        decided::enter(&self.decisions, admission, receipt.id())?;
+        self.log().enter(admission, receipt.id())?;
         staged.commit()?;
         Ok(receipt)
     }

@@ -22,7 +22,7 @@ fn entry(keys: &KeyStore, event: &KeyEvent) -> Event {
         KeyEventKind::Activated | KeyEventKind::Certified => KeyAction::Activated,
         KeyEventKind::Retired => KeyAction::Retired,
         KeyEventKind::Revoked => KeyAction::Revoked {
-            reason: reason(event.reason.as_deref().unwrap_or_default()),
+            reason: RevocationReason::from_word(event.reason.as_deref().unwrap_or_default()),
             from: event.from.unwrap_or(event.at),
         },
     };
@@ -34,17 +34,6 @@ fn entry(keys: &KeyStore, event: &KeyEvent) -> Event {
             key_id: id_bytes(&event.key_id),
             public_key: keys.public_key_der(&event.key_id),
         }),
-    }
-}
-
-/// The words of RFC 5280, section 5.3.1.
-fn reason(word: &str) -> RevocationReason {
-    match word {
-        "keyCompromise" => RevocationReason::KeyCompromise,
-        "cACompromise" => RevocationReason::CaCompromise,
-        "superseded" => RevocationReason::Superseded,
-        "cessationOfOperation" => RevocationReason::CessationOfOperation,
-        _ => RevocationReason::Unspecified,
     }
 }
 

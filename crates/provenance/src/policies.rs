@@ -124,10 +124,7 @@ pub(crate) fn refuse_unless(
         .making
         .as_ref()
         .map(|making| crate::admission::labels_told(&making.prompt));
-    let past = PastDecision::Access {
-        request: Box::new(request),
-        decision: Box::new(decision),
-    };
+    let past = PastDecision { request, decision };
     match refusal {
         None => Ok(past),
         Some(refusal) => Err(ProvenanceError::Refused {

@@ -2,7 +2,6 @@
 
 use colophon_ledger::{
     Actor, CertificateRef, Event, EventEntry, EventKind, KeyAction, Parts, Redaction,
-    RevocationReason,
 };
 use colophon_provenance::rfc3339;
 use serde_json::{Value, json};
@@ -53,19 +52,6 @@ fn erased_record(redaction: &Redaction) -> String {
     }
 }
 
-/// RFC 5280, section 5.3.1.
-fn revocation(reason: RevocationReason) -> &'static str {
-    match reason {
-        RevocationReason::KeyCompromise => "keyCompromise",
-        RevocationReason::CaCompromise => "cACompromise",
-        RevocationReason::AffiliationChanged => "affiliationChanged",
-        RevocationReason::Superseded => "superseded",
-        RevocationReason::CessationOfOperation => "cessationOfOperation",
-        RevocationReason::PrivilegeWithdrawn => "privilegeWithdrawn",
-        _ => "unspecified",
-    }
-}
-
 /// What the kind of event tells, as label and value.
 fn details(event: &Event) -> Vec<(&'static str, String)> {
     match &event.what {
@@ -74,7 +60,7 @@ fn details(event: &Event) -> Vec<(&'static str, String)> {
             let public = key.public_key.as_ref();
             told.extend(public.map(|it| ("public_key", hex(it))));
             if let KeyAction::Revoked { reason, from } = key.action {
-                told.push(("reason", revocation(reason).to_owned()));
+                told.push(("reason", reason.as_str().to_owned()));
                 told.push(("from", rfc3339(from)));
             }
             told
@@ -92,7 +78,7 @@ fn details(event: &Event) -> Vec<(&'static str, String)> {
                     serial,
                 } => vec![("issuer", hex(issuer_sha256)), ("serial", hex(serial))],
             };
-            told.push(("reason", revocation(it.reason).to_owned()));
+            told.push(("reason", it.reason.as_str().to_owned()));
             told.push(("from", rfc3339(it.from)));
             told
         }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use colophon_imaging::write_atomic;
 use colophon_ledger::{
     Ledger as Log, LogEntry, Problem, ProblemKind, RecordAddress, ShardInfo, ShardState,
-    check_proof,
+    check_proof, unhex,
 };
 use colophon_provenance::rfc3339;
 use colophon_watermark::Payload;
@@ -178,7 +178,7 @@ fn shard_json(shard: &ShardInfo) -> serde_json::Value {
 pub(super) fn find(ledger: &Log, record: &str) -> Result<Vec<LogEntry>, Failure> {
     let records = if let Ok(Payload(id)) = record.parse() {
         ledger.by_watermark_id(id)?
-    } else if let Some(hash) = sha256(record) {
+    } else if let Some(hash) = unhex(record) {
         ledger.by_asset_sha256(&hash)?
     } else if let Ok(address) = record.parse::<RecordAddress>() {
         return Ok(ledger.get(address)?.into_iter().collect());
@@ -194,18 +194,6 @@ pub(super) fn no_such_record(record: &str) -> Failure {
     Failure::Request(format!(
         "the ledger has no record `{record}`; give its number, watermark id, the SHA-256 of the issued file or the manifest id"
     ))
-}
-
-/// 64 hexadecimal digits.
-fn sha256(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    let mut hash = [0; 32];
-    for (at, byte) in hash.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(hash)
 }
 
 fn show(context: &Context<'_>, record: &str, shown: &Shown<'_>) -> Result<Exit, Failure> {
@@ -473,12 +461,5 @@ mod tests {
     fn names_of_problems_are_stable_words() {
         assert_eq!(kebab("RowChanged"), "row-changed");
         assert_eq!(kebab("Root"), "root");
-    }
-
-    #[test]
-    fn a_hash_is_64_digits() {
-        assert_eq!(sha256(&"0a".repeat(32)), Some([10; 32]));
-        assert_eq!(sha256(&"é".repeat(32)), None);
-        assert_eq!(sha256("12"), None);
     }
 }

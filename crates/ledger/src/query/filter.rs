@@ -7,6 +7,7 @@ use crate::db::Key;
 use crate::event::EventKind;
 use crate::leaf::Leaf;
 use crate::record::{Kind, PublicRecord, RecordError};
+use crate::text::{hex, unhex};
 
 /// Which entries of a log.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -294,24 +295,6 @@ fn unescaped(text: &str) -> Option<String> {
         }
     }
     String::from_utf8(bytes).ok()
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
-}
-
-fn unhex(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.is_ascii() {
-        return None;
-    }
-    let mut hash = [0; 32];
-    for (at, byte) in hash.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(hash)
 }
 
 #[cfg(test)]

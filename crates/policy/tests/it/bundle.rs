@@ -3,7 +3,7 @@
 use crate::common::{asked_by, labelled, maker, owner, shipped, shipped_with};
 use colophon_policy::{
     Bundle, BundleDiff, Facts, Files, PastDecision, Problems, Severity, VerdictTable, check_note,
-    replay, sign,
+    sign,
 };
 use colophon_tlog::Ed25519Signer;
 use proptest::prelude::*;
@@ -208,29 +208,27 @@ fn a_comparison_tells_rules_verdicts_and_answers() {
 }
 
 #[test]
-fn past_decisions_are_replayed() {
+fn a_kept_question_is_answered_anew() {
     let bundle = shipped();
-    let request = asked_by(maker(), labelled("self-harm", Severity::Minor));
-    let past = PastDecision::Access {
-        decision: Box::new(bundle.decide(&request)),
-        request: Box::new(request),
-    };
-    assert!(!replay(&bundle, &past).differs());
-    let kept = serde_json::to_string(&past).unwrap();
-    assert_eq!(serde_json::from_str::<PastDecision>(&kept).unwrap(), past);
     let cedar = String::from_utf8(bundle.files().get("default.cedar").unwrap().to_vec()).unwrap();
     let stricter = cedar.replace(
         "context.prompt.grave.isEmpty() ||",
         "context.prompt.labels.isEmpty() ||",
     );
     let stricter = Bundle::load(shipped_with("default.cedar", &stricter)).unwrap();
-    let replayed = replay(&stricter, &past);
-    assert!(replayed.turns(), "{replayed:?}");
-    let other = PastDecision::Access {
-        decision: Box::new(bundle.decide(&asked_by(owner(), labelled("sexual", Severity::Minor)))),
-        request: Box::new(asked_by(owner(), labelled("sexual", Severity::Minor))),
-    };
-    assert!(!replay(&stricter, &other).turns());
+    for (asked, label, turns) in [(maker(), "self-harm", true), (owner(), "sexual", false)] {
+        let request = asked_by(asked, labelled(label, Severity::Minor));
+        let past = PastDecision {
+            decision: bundle.decide(&request),
+            request,
+        };
+        let kept = serde_json::to_string(&past).unwrap();
+        let read: PastDecision = serde_json::from_str(&kept).unwrap();
+        assert_eq!(read, past);
+        assert_eq!(bundle.decide(&read.request), past.decision);
+        let now = stricter.decide(&read.request);
+        assert_eq!(now.allowed != past.decision.allowed, turns, "{now:?}");
+    }
 }
 
 fn any_facts() -> impl Strategy<Value = Facts> {

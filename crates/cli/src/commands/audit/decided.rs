@@ -1,12 +1,11 @@
 //! The log of decisions: shown, pruned, replayed; and what `verify --log` enters.
 
 use colophon_audit::{Change, Example, checked, issued};
-use colophon_ledger::{CheckDecision, Decisions, IssuingDecision, LedgerError, RecordId};
+use colophon_ledger::{CheckDecision, Decisions, IssuingDecision, LedgerError, RecordId, unhex};
 use colophon_policy::{AccessRequest, Facts};
 use colophon_provenance::{Language, LedgerEvidence, Report, Wording, rfc3339};
 use serde_json::{Map, Value, json};
 
-use super::which::unhex;
 use crate::args;
 use crate::commands::{Context, now, policy};
 use crate::exit::Exit;

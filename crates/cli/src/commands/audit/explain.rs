@@ -1,14 +1,12 @@
 //! `ledger explain`.
 
-use std::fs::{self, File};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use colophon_audit::{BundleParts, Life, NamedFile, bundle};
 use colophon_imaging::write_atomic;
 use colophon_keys::{CLAIM_CERTIFICATE_FILE, ISSUING_CERTIFICATE_FILE, ROOT_CERTIFICATE_FILE};
 use colophon_ledger::{Entry, Ledger, LogEntry, WitnessPolicy};
-use sha2::{Digest as _, Sha256};
 
 use super::{decided, open, which};
 use crate::args::Explain;
@@ -87,7 +85,7 @@ fn find(context: &Context<'_>, ledger: &Ledger, record: &str) -> Result<Entry, F
     let entries = ledger::find(ledger, record)?.into_iter();
     let mut found: Vec<Entry> = entries.filter_map(LogEntry::into_record).collect();
     if found.is_empty() && path.is_file() {
-        found = ledger.by_asset_sha256(&file_hash(path)?)?;
+        found = ledger.by_asset_sha256(&colophon_audit::file_hash(path)?)?;
         if found.is_empty() {
             // Not the issued file itself: its mark, manifest or likeness may lead on.
             let report = which::check(context, path)?;
@@ -103,24 +101,6 @@ fn find(context: &Context<'_>, ledger: &Ledger, record: &str) -> Result<Entry, F
             "the ledger has no record of `{record}`; give its number, watermark id, the SHA-256 of the issued file, the manifest id or the picture"
         ))
     })
-}
-
-fn file_hash(path: &Path) -> Result<[u8; 32], Failure> {
-    struct Hashing(Sha256);
-    impl io::Write for Hashing {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.0.update(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-    let mut hash = Hashing(Sha256::new());
-    File::open(path)
-        .and_then(|mut file| io::copy(&mut file, &mut hash))
-        .map_err(Failure::file("read", path))?;
-    Ok(hash.0.finalize().into())
 }
 
 /// The witness policy to hold proofs against: the one named, else the home's.

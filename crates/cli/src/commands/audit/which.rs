@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use colophon_ledger::{Entries, Filter, Kind, Likeness};
+use colophon_ledger::{Entries, Filter, Kind, Likeness, unhex};
 
 use crate::args::{Events, IssueKind, Verify, Which};
 use crate::checker::Confined;
@@ -66,16 +66,4 @@ pub fn check(context: &Context<'_>, path: &Path) -> Result<colophon_provenance::
     Ok(Confined::new(context, &options, 1)?
         .check_file(path)?
         .report)
-}
-
-/// 64 hexadecimal digits.
-pub fn unhex(text: &str) -> Option<[u8; 32]> {
-    if text.len() != 64 || !text.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut hash = [0; 32];
-    for (at, byte) in hash.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&text[2 * at..2 * at + 2], 16).ok()?;
-    }
-    Some(hash)
 }
