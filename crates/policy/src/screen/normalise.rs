@@ -115,6 +115,10 @@ impl Word {
             joined: false,
         }
     }
+
+    fn is_letter(&self) -> bool {
+        self.text.chars().nth(1).is_none()
+    }
 }
 
 /// The words of a text in one form. Words hold letters and digits, and of [`SIGNS`] those between two of them or before.
@@ -131,7 +135,7 @@ pub(crate) fn words(text: &str) -> Vec<Word> {
             .trim_start_matches(['!', '|']);
         if word.chars().any(char::is_alphanumeric) {
             parts.push(Part {
-                text: word.to_owned(),
+                word: Word::of(word.to_owned()),
                 gap,
             });
             gap = 0;
@@ -143,7 +147,7 @@ pub(crate) fn words(text: &str) -> Vec<Word> {
 
 /// What stands between two gaps.
 struct Part {
-    text: String,
+    word: Word,
     /// How many signs part it from what is before.
     gap: usize,
 }
@@ -154,16 +158,29 @@ pub fn normalise(text: &str) -> String {
     words.join(" ")
 }
 
-/// Runs of single letters become words, parted where the gap is wider than between letters.
+/// Runs of single letters become words, parted where the gap is wider than between letters. Letters left alone beside
+/// each other by that are a run of their own, as they would be for whoever reads the result.
 fn join_letters(parts: Vec<Part>) -> Vec<Word> {
+    let mut joined = join_once(parts);
+    while joined
+        .windows(LEAST_SPACED)
+        .any(|words| words.iter().all(Word::is_letter))
+    {
+        let parts = joined.into_iter().map(|word| Part { word, gap: 1 });
+        joined = join_once(parts.collect());
+    }
+    joined
+}
+
+fn join_once(parts: Vec<Part>) -> Vec<Word> {
     let mut joined: Vec<Word> = Vec::with_capacity(parts.len());
     let mut run: Vec<Part> = Vec::new();
     for part in parts {
-        if part.text.chars().count() == 1 {
+        if part.word.is_letter() {
             run.push(part);
         } else {
             join_run(std::mem::take(&mut run), &mut joined);
-            joined.push(Word::of(part.text));
+            joined.push(part.word);
         }
     }
     join_run(run, &mut joined);
@@ -172,15 +189,15 @@ fn join_letters(parts: Vec<Part>) -> Vec<Word> {
 
 fn join_run(run: Vec<Part>, joined: &mut Vec<Word>) {
     if run.len() < LEAST_SPACED {
-        joined.extend(run.into_iter().map(|part| Word::of(part.text)));
+        joined.extend(run.into_iter().map(|part| part.word));
         return;
     }
     let usual = run.iter().skip(1).map(|part| part.gap).min().unwrap_or(0);
     for (number, part) in run.into_iter().enumerate() {
         match joined.last_mut() {
-            Some(word) if number > 0 && part.gap <= usual => word.text.push_str(&part.text),
+            Some(word) if number > 0 && part.gap <= usual => word.text.push_str(&part.word.text),
             _ => joined.push(Word {
-                text: part.text,
+                text: part.word.text,
                 joined: true,
             }),
         }
@@ -300,6 +317,14 @@ mod tests {
         assert_eq!(readings("1945")[1], "1945");
         assert_eq!(normalise("plan a b"), "plan a b");
         assert_eq!(normalise("Help!"), "help");
+    }
+
+    #[test]
+    fn letters_parted_by_wide_gaps_are_joined_at_once() {
+        let text = "\u{9e6}\"a\":\u{116d0}\"\"a:\"\u{1d725} ";
+        let once = normalise(text);
+        assert_eq!(once, "oa \u{116d0}a\u{1d725}");
+        assert_eq!(normalise(&once), once);
     }
 
     proptest! {
