@@ -4,6 +4,7 @@
 //! shard come from one consistent state of its database, whatever writers do meanwhile; tiles and bundles are derived
 //! from the rows anew, and the copy counts as made only when fsck finds that all of it leads to the signed roots.
 
+mod archive;
 mod copy;
 mod restore;
 mod sums;
@@ -16,6 +17,7 @@ use crate::error::LedgerError;
 use crate::fsck::{FsckOptions, FsckReport, ProblemKind, fsck_with};
 use crate::shards::ShardName;
 
+pub use archive::backup_to_file;
 pub use copy::backup;
 pub use restore::{RestoreOptions, restore};
 
@@ -43,6 +45,12 @@ pub enum BackupError {
     /// Something lies where the copy is to go.
     #[error("{path} is not empty: name a folder that does not exist yet", path = .0.display())]
     NotEmpty(PathBuf),
+    /// Something goes by the name of the file already.
+    #[error("{path} exists already: name a file that does not", path = .0.display())]
+    Exists(PathBuf),
+    /// A file that no copy of a ledger holds.
+    #[error("the backup holds something that belongs to no ledger: {0}")]
+    Foreign(String),
     /// The folder is no copy.
     #[error("{path} holds no SHA256SUMS: it is no backup, or an unfinished one", path = .0.display())]
     NoSums(PathBuf),

@@ -1,5 +1,7 @@
 //! The database: index rows, manifests, private parts, and the signed checkpoint that is the commit point.
 
+mod index;
+mod rewrap;
 mod schema;
 mod write;
 
@@ -18,14 +20,17 @@ use crate::record::PrivateRow;
 use crate::shards::ShardName;
 use crate::store::Access;
 use crate::vault::SubjectTag;
-use schema::SCHEMA;
+pub(crate) use index::Narrowed;
+pub(crate) use rewrap::Place;
+use schema::Form;
 
 /// "CLPH": marks the file as a ledger.
 const APPLICATION_ID: i64 = 0x434c_5048;
-/// 1 was the form without events, encryption and erasure; no version was released with it.
-const FORMAT: i64 = 2;
-/// Bytes in the write-ahead log before they are moved into the database file.
-const WAL_LIMIT: u64 = 64 << 20;
+/// Bytes in the write-ahead log before they are moved into the database file. Moving them holds up whoever waits, which
+/// single records notice, and moves a page the more often the sooner it is done, which bulk loads do
+/// (`docs/decisions/0020-ledger-speed.md`).
+const WAL_LIMIT: u64 = 16 << 20;
+const WAL_LIMIT_OF_BULK: u64 = 64 << 20;
 
 /// Pages kept by the writer, in KiB as a negative number, as SQLite takes it (`docs/decisions/0020-ledger-speed.md`).
 const WRITER_CACHE: i64 = -65_536;
@@ -81,6 +86,7 @@ pub(crate) enum Key<'a> {
 pub(crate) struct Db {
     connection: Connection,
     files: Files,
+    form: Form,
 }
 
 impl Db {
@@ -89,7 +95,7 @@ impl Db {
         let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
             | OpenFlags::SQLITE_OPEN_CREATE
             | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let db = Self::open(files, &files.database(), flags)?;
+        let mut db = Self::open(files, &files.database(), flags)?;
         let tables: i64 =
             db.run(|c| c.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0)))?;
         db.run(|c| {
@@ -113,18 +119,26 @@ impl Db {
             db.create()?;
         }
         db.check_format()?;
-        // A new ledger, or one whose sums were lost: until then fsck says so.
+        let former = db.form != Form::NEWEST;
+        if former {
+            // Those of that form are of another kind; not even a power failure may leave them beside the new form.
+            files.remove_durably(Files::PAGE_SUMS)?;
+            db.upgrade()?;
+        }
+        // A new ledger, one of a former form, or one whose sums were lost: until then fsck says so.
         if !pagesum::exist(files) {
             db.run(|c| c.query_row("PRAGMA wal_checkpoint(FULL)", [], |_| Ok(())))?;
-            pagesum::update(files, None)?;
+            pagesum::renew(files)?;
         }
         Ok(db)
     }
 
-    /// Whether the write-ahead log has grown enough to be moved into the database file.
-    pub fn wants_compaction(&self) -> bool {
+    /// Whether the write-ahead log has grown enough to be moved into the database file, while single records or bulk
+    /// come in.
+    pub fn wants_compaction(&self, bulk: bool) -> bool {
+        let limit = if bulk { WAL_LIMIT_OF_BULK } else { WAL_LIMIT };
         let length = self.files.length(&self.files.write_ahead_log());
-        length.is_some_and(|length| length > WAL_LIMIT)
+        length.is_some_and(|length| length > limit)
     }
 
     /// Moves the write-ahead log into the database file and renews the sums of the pages moved. Only under the
@@ -146,7 +160,7 @@ impl Db {
         if let (0, frames, moved) = whole
             && frames == moved
         {
-            pagesum::update(&self.files, Some(&pages))?;
+            pagesum::update(&self.files, &pages)?;
             self.run(|c| {
                 c.busy_timeout(Duration::ZERO)?;
                 c.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))?;
@@ -167,7 +181,7 @@ impl Db {
         if !whole("FULL")? {
             return Ok(false);
         }
-        pagesum::update(&self.files, Some(&pages))?;
+        pagesum::update(&self.files, &pages)?;
         whole("TRUNCATE")
     }
 
@@ -190,7 +204,8 @@ impl Db {
             return Err(LedgerError::NotFound(files.dir().to_owned()));
         }
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let opened = Self::open(files, &path, flags).and_then(|db| db.check_format().map(|()| db));
+        let opened =
+            Self::open(files, &path, flags).and_then(|mut db| db.check_format().map(|()| db));
         match opened {
             // The write-ahead log of SQLite needs a writable folder, except when the log is gone.
             Err(LedgerError::Database(_)) if !files.is_writable() => {
@@ -200,7 +215,7 @@ impl Db {
                 {
                     return Err(LedgerError::NeedsRecovery(files.dir().to_owned()));
                 }
-                let db = Self::open(
+                let mut db = Self::open(
                     files,
                     &immutable_uri(&path),
                     flags | OpenFlags::SQLITE_OPEN_URI,
@@ -222,6 +237,7 @@ impl Db {
         let db = Self {
             connection,
             files: files.clone(),
+            form: Form::NEWEST,
         };
         db.run(|c| {
             c.busy_timeout(BUSY_TIMEOUT)?;
@@ -238,24 +254,22 @@ impl Db {
     fn create(&self) -> Result<(), LedgerError> {
         self.run(|c| {
             let transaction = c.unchecked_transaction()?;
-            for statement in SCHEMA {
+            for statement in Form::NEWEST.schema() {
                 transaction.execute_batch(statement)?;
             }
             transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-            transaction.pragma_update(None, "user_version", FORMAT)?;
+            transaction.pragma_update(None, "user_version", Form::NEWEST as i64)?;
             transaction.commit()
         })
     }
 
-    fn check_format(&self) -> Result<(), LedgerError> {
+    fn check_format(&mut self) -> Result<(), LedgerError> {
         let pragma =
             |name| self.run(|c| c.pragma_query_value(None, name, |row| row.get::<_, i64>(0)));
-        let (application, format) = (pragma("application_id")?, pragma("user_version")?);
-        if application == APPLICATION_ID && format == FORMAT {
-            Ok(())
-        } else {
-            Err(LedgerError::Version(format))
-        }
+        let (application, version) = (pragma("application_id")?, pragma("user_version")?);
+        let form = Form::of(version).filter(|_| application == APPLICATION_ID);
+        self.form = form.ok_or(LedgerError::Version(version))?;
+        Ok(())
     }
 
     /// Runs a database operation, telling its failure in the ledger's words.
@@ -315,11 +329,11 @@ impl Db {
             let index = |row: &Row<'_>| unsigned(row, 0);
             match key {
                 Key::Asset(hash) => c
-                    .prepare_cached("SELECT idx FROM entry WHERE asset_sha256 = ?1 ORDER BY idx")?
+                    .prepare_cached("SELECT idx FROM entry WHERE substr(asset_sha256, 1, 8) = substr(?1, 1, 8) AND asset_sha256 = ?1 ORDER BY idx")?
                     .query_map([&hash[..]], index)?
                     .collect(),
                 Key::ManifestId(id) => c
-                    .prepare_cached("SELECT idx FROM entry WHERE manifest_id = ?1 ORDER BY idx")?
+                    .prepare_cached("SELECT idx FROM entry WHERE substr(manifest_id, -12) = substr(?1, -12) AND manifest_id = ?1 ORDER BY idx")?
                     .query_map([id], index)?
                     .collect(),
                 Key::WatermarkId(id) => c
@@ -397,15 +411,24 @@ impl Db {
         })
     }
 
-    /// Events from an index on, in order.
-    pub fn events(&self, start: u64, limit: usize) -> Result<Vec<EntryRow>, LedgerError> {
+    /// Events from an index on in order, or back from it.
+    pub fn events(
+        &self,
+        start: u64,
+        limit: usize,
+        backward: bool,
+    ) -> Result<Vec<EntryRow>, LedgerError> {
+        let query = if backward {
+            "SELECT idx, asset_sha256, manifest_id, leaf FROM entry \
+             WHERE manifest_id IS NULL AND idx <= ?1 ORDER BY idx DESC LIMIT ?2"
+        } else {
+            "SELECT idx, asset_sha256, manifest_id, leaf FROM entry \
+             WHERE manifest_id IS NULL AND idx >= ?1 ORDER BY idx LIMIT ?2"
+        };
         self.run(|c| {
-            c.prepare_cached(
-                "SELECT idx, asset_sha256, manifest_id, leaf FROM entry \
-                 WHERE manifest_id IS NULL AND idx >= ?1 ORDER BY idx LIMIT ?2",
-            )?
-            .query_map(params![signed(start), signed(limit as u64)], entry_row)?
-            .collect()
+            c.prepare_cached(query)?
+                .query_map(params![signed(start), signed(limit as u64)], entry_row)?
+                .collect()
         })
     }
 
@@ -444,8 +467,8 @@ impl Db {
                 .query_map([], |row| row.get(0))?
                 .collect()
         })?;
-        for statement in SCHEMA {
-            match schema.iter().position(|found| found == statement) {
+        for statement in self.form.schema() {
+            match schema.iter().position(|found| *found == statement) {
                 Some(position) => drop(schema.remove(position)),
                 None => findings.push(format!("missing from the schema: {statement}")),
             }

@@ -85,6 +85,9 @@ pub enum LedgerError {
         "the database is not a ledger this version understands (format {0}): use the version that made it, or begin a new ledger in another folder"
     )]
     Version(i64),
+    /// The key that signs receipts could not be used.
+    #[error("the receipt was not signed: {0}")]
+    ReceiptSigner(String),
     /// No record was entered yet.
     #[error("the ledger is empty")]
     Empty,
@@ -107,7 +110,7 @@ pub enum LedgerError {
     NotByHand,
     /// The private parts are encrypted with another key.
     #[error(
-        "the storage key is not the one that this ledger was encrypted with: give the key folder that belongs to it"
+        "the storage key is not the one that this ledger is encrypted with: give the key folder that belongs to it, or start the program again if the key was replaced just now"
     )]
     WrongStorageKey,
     /// Private parts cannot be written without it.

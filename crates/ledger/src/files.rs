@@ -31,6 +31,7 @@ pub(crate) struct Files {
 impl Files {
     pub const CHECKPOINT: &str = "checkpoint";
     pub const DATABASE: &str = "ledger.sqlite";
+    pub const PAGE_SUMS: &str = "ledger.sums";
 
     /// A folder of the machine's file system.
     pub fn new(dir: &Path) -> Self {
@@ -70,7 +71,7 @@ impl Files {
     }
 
     pub fn page_sums(&self) -> PathBuf {
-        self.path("ledger.sums")
+        self.path(Self::PAGE_SUMS)
     }
 
     pub fn journal(&self) -> PathBuf {
@@ -267,6 +268,16 @@ impl Files {
             }
             _ => Ok(()),
         }
+    }
+
+    /// Removes a file; not even a power failure brings it back.
+    pub fn remove_durably(&self, relative: &str) -> Result<(), LedgerError> {
+        let path = self.path(relative);
+        let removed = match self.store.remove(&path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => self.store.sync(path.parent().unwrap_or(&self.dir)),
+        };
+        removed.map_err(|error| LedgerError::io("cannot remove", &path, &error))
     }
 
     /// Takes the ledger's lock, waiting at most `timeout`.

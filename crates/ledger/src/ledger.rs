@@ -2,6 +2,7 @@
 
 mod erasing;
 mod look_up;
+mod rewrapping;
 mod writing;
 
 use std::fmt;
@@ -11,6 +12,7 @@ use std::time::Duration;
 
 use colophon_tlog::{Checkpoint, NoteSigner, ShardState, TlogProof, VerifierKey};
 
+use crate::db::Db;
 use crate::error::LedgerError;
 use crate::files::Files;
 use crate::reader::Stats;
@@ -18,6 +20,8 @@ use crate::shard::Shard;
 use crate::shards::{Folder, Opened, Part, ShardName, SharedSigner, list};
 use crate::vault::StorageKey;
 use crate::witnesses::Witnessing;
+
+pub use rewrapping::Rewrapped;
 
 /// How a ledger is written.
 #[derive(Clone, Debug)]
@@ -136,6 +140,7 @@ impl Ledger {
             }),
         };
         ledger.make()?;
+        ledger.bring_up_to_date();
         // Nothing is written behind a shard that cannot be opened.
         if let Some(newest) = ledger.current()?.newest() {
             newest.shard()?;
@@ -266,6 +271,24 @@ impl Ledger {
             self.folder.write_list(&note)?;
         }
         Ok(())
+    }
+}
+
+impl Ledger {
+    /// Brings sealed shards of an earlier form to the present one; the newest is by its opening for writing. One that
+    /// cannot be is read as it is, and tells why when it is asked.
+    fn bring_up_to_date(&self) {
+        let Some(writing) = &self.writing else { return };
+        let Ok(Some((listed, _))) = self.folder.read_list() else {
+            return;
+        };
+        for part in listed.iter().filter(|it| it.state != ShardState::Open) {
+            let files = self.folder.shard(part.name);
+            let is_older = Db::open_reader(&files).is_ok_and(|db| !db.is_indexed());
+            if is_older && let Ok(_lock) = files.lock(writing.options.lock_timeout) {
+                let _ = Db::open_writer(&files).and_then(Db::close);
+            }
+        }
     }
 }
 

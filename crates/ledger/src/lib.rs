@@ -26,6 +26,7 @@ mod entry;
 mod erase;
 mod error;
 mod event;
+mod facets;
 mod files;
 mod fingerprints;
 mod fsck;
@@ -34,6 +35,7 @@ mod leaf;
 mod ledger;
 mod pagesum;
 mod query;
+mod random;
 mod reader;
 mod record;
 mod sequencer;
@@ -47,7 +49,7 @@ mod vault;
 mod witnesses;
 mod writer;
 
-pub use backup::{Backup, BackupError, RestoreOptions, backup, restore};
+pub use backup::{Backup, BackupError, RestoreOptions, backup, backup_to_file, restore};
 pub use decisions::{CheckDecision, DecisionError, Decisions, IssuingDecision, Outcome, Tally};
 pub use entry::{Entry, Erased, EventEntry, Inclusion, LogEntry, Private};
 pub use erase::{By, Erasure, ErasureOutcome, ErasureTarget};
@@ -61,7 +63,7 @@ pub use fsck::{
     FsckOptions, FsckReport, Problem, ProblemKind, RepairReport, fsck, fsck_with, repair,
 };
 pub use leaf::Leaf;
-pub use ledger::{Ledger, LedgerOptions, ReadOptions, ShardInfo, check_proof};
+pub use ledger::{Ledger, LedgerOptions, ReadOptions, Rewrapped, ShardInfo, check_proof};
 pub use query::{Cursor, CursorError, Entries, Filter, FilterError, Hit, Likeness, Page, Query};
 pub use reader::Stats;
 pub use record::{
@@ -75,6 +77,6 @@ pub use witnesses::{CosignRequest, Refusal, WitnessFailure, Witnesses, Witnessin
 pub use writer::Receipt;
 
 pub use colophon_tlog::{
-    Checkpoint, Hash, LeafIndex, Note, NoteError, NoteSigner, ShardState, TreeSize, VerifierKey,
-    WitnessPolicy,
+    Checkpoint, Hash, LeafIndex, Note, NoteError, NoteSigner, Receipt as CoseReceipt, ReceiptError,
+    ReceiptKey, ReceiptSigner, ShardState, TreeSize, VerifierKey, WitnessPolicy,
 };

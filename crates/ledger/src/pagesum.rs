@@ -1,4 +1,4 @@
-//! Check sums of the database file's pages (`ledger.sums`, 8 bytes a page: the start of its SHA-256).
+//! Check sums of the database file's pages (`ledger.sums`, 8 bytes a page: its XXH3, big-endian).
 //!
 //! Rows are covered by the log. These sums cover the rest of the file (headers, free space, index pages), so that a
 //! byte gone bad anywhere is found. They are no evidence: whoever can write the database can write them.
@@ -10,7 +10,7 @@
 use std::collections::BTreeSet;
 use std::io;
 
-use sha2::{Digest, Sha256};
+use twox_hash::XxHash3_64;
 
 use crate::error::LedgerError;
 use crate::files::Files;
@@ -56,8 +56,27 @@ pub(crate) fn exist(files: &Files) -> bool {
     files.exists(&files.page_sums())
 }
 
-/// Writes the sums of the given pages, of all without a list, and makes them durable.
-pub(crate) fn update(files: &Files, pages: Option<&BTreeSet<u32>>) -> Result<(), LedgerError> {
+/// Makes the sums of all pages anew. In one go: where a power failure can leave a file of sums, they are its sums. (The
+/// write-ahead log may be gone by then, and would not stand in for them.)
+pub(crate) fn renew(files: &Files) -> Result<(), LedgerError> {
+    let path = files.database();
+    let database = files.open(&path, Access::Read)?;
+    let mut sums = Vec::new();
+    let count = database
+        .len()
+        .map_err(|e| LedgerError::io("cannot read", &path, &e))?
+        / PAGE as u64;
+    let all: Vec<u32> = (1..=u32::try_from(count).unwrap_or(u32::MAX)).collect();
+    sum_pages(database.as_ref(), &all, |_, fresh| {
+        sums.extend_from_slice(fresh);
+        Ok(())
+    })
+    .map_err(|error| LedgerError::io("cannot read", &path, &error))?;
+    files.put_durably(Files::PAGE_SUMS, &sums)
+}
+
+/// Writes the sums of the given pages, which the write-ahead log still has, and makes them durable.
+pub(crate) fn update(files: &Files, pages: &BTreeSet<u32>) -> Result<(), LedgerError> {
     let database = files.open(&files.database(), Access::Read)?;
     let path = files.page_sums();
     let sums = files.open(&path, Access::Write)?;
@@ -65,26 +84,34 @@ pub(crate) fn update(files: &Files, pages: Option<&BTreeSet<u32>>) -> Result<(),
         let count = database.len()? / PAGE as u64;
         sums.set_len(count * SUM as u64)?;
         let all = 1..=u32::try_from(count).unwrap_or(u32::MAX);
-        let numbers: Vec<u32> = pages.map_or_else(
-            || all.clone().collect(),
-            |pages| pages.range(all.clone()).copied().collect(),
-        );
-        let mut bytes = vec![0; RUN * PAGE];
-        // Neighbours go together.
-        for run in numbers.chunk_by(|a, b| a + 1 == *b) {
-            for part in run.chunks(RUN) {
-                let first = u64::from(part[0]) - 1;
-                let pages = &mut bytes[..part.len() * PAGE];
-                if database.read_at(first * PAGE as u64, pages)? < pages.len() {
-                    return Err(io::ErrorKind::UnexpectedEof.into());
-                }
-                let fresh: Vec<u8> = pages.chunks_exact(PAGE).flat_map(sum).collect();
-                sums.write_at(first * SUM as u64, &fresh)?;
-            }
-        }
+        let numbers: Vec<u32> = pages.range(all).copied().collect();
+        sum_pages(database.as_ref(), &numbers, |place, fresh| {
+            sums.write_at(place, fresh)
+        })?;
         sums.sync()
     };
     write().map_err(|error| LedgerError::io("cannot write", &path, &error))
+}
+
+/// Gives the sums of pages, neighbours together, with their places in the file of sums.
+fn sum_pages(
+    database: &dyn StoredFile,
+    numbers: &[u32],
+    mut give: impl FnMut(u64, &[u8]) -> io::Result<()>,
+) -> io::Result<()> {
+    let mut bytes = vec![0; RUN * PAGE];
+    for run in numbers.chunk_by(|a, b| a + 1 == *b) {
+        for part in run.chunks(RUN) {
+            let first = u64::from(part[0]) - 1;
+            let pages = &mut bytes[..part.len() * PAGE];
+            if database.read_at(first * PAGE as u64, pages)? < pages.len() {
+                return Err(io::ErrorKind::UnexpectedEof.into());
+            }
+            let fresh: Vec<u8> = pages.chunks_exact(PAGE).flat_map(sum).collect();
+            give(first * SUM as u64, &fresh)?;
+        }
+    }
+    Ok(())
 }
 
 /// Compares the database file with its sums; tells what does not fit.
@@ -125,8 +152,5 @@ pub(crate) fn verify(files: &Files) -> Result<Vec<String>, LedgerError> {
 }
 
 fn sum(page: &[u8]) -> [u8; SUM] {
-    let digest: [u8; 32] = Sha256::digest(page).into();
-    let mut sum = [0; SUM];
-    sum.copy_from_slice(&digest[..SUM]);
-    sum
+    XxHash3_64::oneshot(page).to_be_bytes()
 }

@@ -5,8 +5,9 @@ mod rows;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use colophon_tlog::{
-    Checkpoint, Hash, LeafIndex, Tile, TileError, TileReader, TlogProof, TreeError, VerifierKey,
-    leaf_hash, prove_inclusion, verify_inclusion,
+    Checkpoint, Hash, LeafIndex, Receipt as CoseReceipt, ReceiptError, ReceiptSigner, Tile,
+    TileError, TileReader, TlogProof, TreeError, VerifierKey, leaf_hash, prove_inclusion,
+    verify_inclusion,
 };
 use sha2::{Digest, Sha256};
 
@@ -135,7 +136,7 @@ impl Reader {
     }
 
     pub fn events(&self, start: u64, limit: usize) -> Result<Vec<EventEntry>, LedgerError> {
-        let rows = self.db().events(start, limit)?;
+        let rows = self.db().events(start, limit, false)?;
         let entries = rows.into_iter().map(|row| self.entry(row));
         entries
             .filter_map(|entry| entry.map(LogEntry::into_event).transpose())
@@ -219,6 +220,29 @@ impl Reader {
             .verify(&row.leaf, &self.key)
             .map_err(|_| unproven(Unproven::Mismatch))?;
         Ok(proof.to_string())
+    }
+
+    /// The COSE receipt of an entry, signed now.
+    pub fn receipt(
+        &self,
+        index: u64,
+        signer: &dyn ReceiptSigner,
+    ) -> Result<CoseReceipt, LedgerError> {
+        let id = self.id(index);
+        let unproven = |reason| LedgerError::Unproven { id, reason };
+        let row = self
+            .db()
+            .entry(index)?
+            .ok_or_else(|| LedgerError::NoEntry(id.into()))?;
+        let (_, checkpoint) = self.checkpoint().map_err(unproven)?;
+        let path = self.inclusion_proof(index, &checkpoint).map_err(unproven)?;
+        let at = LeafIndex(index);
+        CoseReceipt::of_inclusion(&row.leaf, at, path, &checkpoint, signer).map_err(|error| {
+            match error {
+                ReceiptError::Signer(why) => LedgerError::ReceiptSigner(why),
+                _ => unproven(Unproven::Mismatch),
+            }
+        })
     }
 
     pub fn stats(&self) -> Result<Stats, LedgerError> {

@@ -25,6 +25,9 @@ use crate::writer::Receipt;
 /// Bytes in the journal before it is emptied although records wait; far below what `journal` can read.
 const JOURNAL_LIMIT: u64 = 32 << 20;
 
+/// Records in a group from which on it is part of a bulk load.
+const BULK: usize = 256;
+
 /// The right edge of the log and everything needed to extend it.
 pub(crate) struct Sequencer {
     files: Files,
@@ -42,6 +45,8 @@ pub(crate) struct Sequencer {
     /// Tiles that became full since the last sync; their partial versions can go.
     completed: Vec<Tile>,
     shard: ShardName,
+    /// The last group was a large one.
+    bulk: bool,
     /// The last entry seals the shard.
     sealed: bool,
     /// Size of the published tree; smaller than the committed one while witnesses are missing.
@@ -104,6 +109,7 @@ impl Sequencer {
             unsynced: BTreeSet::new(),
             completed: Vec::new(),
             shard: ShardName::at(0),
+            bulk: false,
             sealed: false,
             published: 0,
             quorum,
@@ -163,7 +169,20 @@ impl Sequencer {
             self.committed = committed;
             self.recover()?;
         }
+        self.follow_storage_key()?;
         Ok(lock)
+    }
+
+    /// Opens the vault again where the storage key was replaced. Without the new one nothing more is written: what was
+    /// wrapped with a key that is about to be destroyed could not be read again.
+    fn follow_storage_key(&mut self) -> Result<(), LedgerError> {
+        if let Some(vault) = &self.vault
+            && let Some(wrapped) = self.db.vault_key()?
+            && !vault.is_of(&wrapped)
+        {
+            self.vault = Some(Vault::open(vault.storage().clone(), &wrapped)?);
+        }
+        Ok(())
     }
 
     /// Makes a batch durable and visible. After [`LedgerError::NoQuorum`] it is durable; after any other error the
@@ -178,6 +197,7 @@ impl Sequencer {
             .commit(batch, vault, &self.committed, &next.checkpoint)?;
         self.step()?;
         let first = self.committed.size;
+        self.bulk = batch.len() >= BULK;
         self.edge = next.edge;
         self.entries = next.entries;
         self.committed = next.checkpoint;
@@ -228,7 +248,7 @@ impl Sequencer {
         self.unsynced.clear();
         self.journal.clear()?;
         self.step()?;
-        if self.db.wants_compaction() {
+        if self.db.wants_compaction(self.bulk) {
             self.db.compact()
         } else {
             Ok(())

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 use std::fs::{self, File, TryLockError};
-use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+use std::io;
 use std::path::Path;
 
 /// A file system. Nothing is durable before a sync: the content of a file by [`StoredFile::sync`] or [`Store::sync`]
@@ -146,11 +146,9 @@ impl StoredFile for File {
     }
 
     fn read_at(&self, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
-        let mut file = self;
-        file.seek(SeekFrom::Start(offset))?;
         let mut done = 0;
         while done < buffer.len() {
-            match file.read(&mut buffer[done..]) {
+            match positioned::read(self, offset + done as u64, &mut buffer[done..]) {
                 Ok(0) => break,
                 Ok(count) => done += count,
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -161,9 +159,7 @@ impl StoredFile for File {
     }
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        let mut file = self;
-        file.seek(SeekFrom::Start(offset))?;
-        file.write_all(bytes)
+        positioned::write(self, offset, bytes)
     }
 
     fn set_len(&self, length: u64) -> io::Result<()> {
@@ -172,5 +168,37 @@ impl StoredFile for File {
 
     fn sync(&self) -> io::Result<()> {
         self.sync_data()
+    }
+}
+
+/// Reading and writing at a place: one call of the system where it has one, the way to the place first elsewhere.
+#[cfg(unix)]
+mod positioned {
+    use std::fs::File;
+    use std::io;
+    use std::os::unix::fs::FileExt as _;
+
+    pub fn read(file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        file.read_at(buffer, offset)
+    }
+
+    pub fn write(file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        file.write_all_at(bytes, offset)
+    }
+}
+
+#[cfg(not(unix))]
+mod positioned {
+    use std::fs::File;
+    use std::io::{self, Read as _, Seek as _, SeekFrom, Write as _};
+
+    pub fn read(mut file: &File, offset: u64, buffer: &mut [u8]) -> io::Result<usize> {
+        file.seek(SeekFrom::Start(offset))?;
+        file.read(buffer)
+    }
+
+    pub fn write(mut file: &File, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        file.seek(SeekFrom::Start(offset))?;
+        file.write_all(bytes)
     }
 }

@@ -8,7 +8,7 @@ use colophon_tlog::{
 };
 
 use super::sums::{SUMS, Sums, sync_below};
-use super::{Backup, BackupError, partial, prove, put_in_place, refuse_used};
+use super::{Backup, BackupError, archive, partial, prove, put_in_place, refuse_used};
 use crate::error::LedgerError;
 use crate::files::Files;
 use crate::shards::{Folder, ShardName};
@@ -25,12 +25,36 @@ pub struct RestoreOptions {
     pub witnessing: Option<Witnessing>,
 }
 
-/// Puts the copy in `copy` back as the ledger in `dir`, a folder that is empty or does not exist.
+/// Puts the copy in the folder or the file `copy` back as the ledger in `dir`, a folder that is empty or does not exist.
 ///
 /// # Errors
 /// [`BackupError`] as [`LedgerError::Backup`]: a copy whose files were altered, that does not lead to the signed
 /// roots, or that is older than something seen. Nothing is left in `dir` then.
 pub fn restore(
+    copy: &Path,
+    key: &VerifierKey,
+    dir: &Path,
+    options: &RestoreOptions,
+) -> Result<Backup, LedgerError> {
+    if !copy.is_file() {
+        return restore_folder(copy, key, dir, options);
+    }
+    refuse_used(dir)?;
+    let mut unpacked = partial(dir).into_os_string();
+    unpacked.push(".unpacked");
+    let unpacked = std::path::PathBuf::from(unpacked);
+    if unpacked.exists() {
+        std::fs::remove_dir_all(&unpacked)
+            .map_err(|error| LedgerError::io("cannot remove", &unpacked, &error))?;
+    }
+    let restored = archive::unpack(copy, &unpacked)
+        .and_then(|()| restore_folder(&unpacked, key, dir, options));
+    // It was a copy of the copy.
+    let _ = std::fs::remove_dir_all(&unpacked);
+    restored
+}
+
+fn restore_folder(
     copy: &Path,
     key: &VerifierKey,
     dir: &Path,

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
-use super::{CommittedCheckpoint, Db, EntryRow, Part, signed};
+use super::{CommittedCheckpoint, Db, EntryRow, Part, index, signed};
 use crate::error::LedgerError;
 use crate::record::{Erases, Prepared, PreparedPrivate};
 use crate::shards::{RecordId, ShardName};
@@ -174,6 +174,8 @@ impl Rows<'_> {
                 self.private(index, prepared, private, &mut subjects)?;
             }
         }
+        let leaves = batch.iter().map(|prepared| prepared.leaf.as_slice());
+        index::enter(self.transaction, first, leaves)?;
         Ok(())
     }
 

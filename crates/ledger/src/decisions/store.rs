@@ -263,16 +263,22 @@ impl Decisions {
         shard: ShardName,
         from: u64,
         limit: usize,
+        backward: bool,
     ) -> Result<Vec<u64>, LedgerError> {
+        let query = if backward {
+            "SELECT DISTINCT record FROM checked WHERE shard = ?1 AND record <= ?2 AND record IS NOT NULL \
+             AND (rule = ?3 OR finding = ?3 OR action = ?3) ORDER BY record DESC LIMIT ?4"
+        } else {
+            "SELECT DISTINCT record FROM checked WHERE shard = ?1 AND record >= ?2 AND record IS NOT NULL \
+             AND (rule = ?3 OR finding = ?3 OR action = ?3) ORDER BY record LIMIT ?4"
+        };
         self.run(|c| {
-            c.prepare_cached(
-                "SELECT DISTINCT record FROM checked WHERE shard = ?1 AND record >= ?2 AND record IS NOT NULL \
-                 AND (rule = ?3 OR finding = ?3 OR action = ?3) ORDER BY record LIMIT ?4",
-            )?
-            .query_map(params![shard.to_string(), signed(from), verdict, limit as i64], |row| {
-                row.get::<_, i64>(0).map(|index| index as u64)
-            })?
-            .collect()
+            c.prepare_cached(query)?
+                .query_map(
+                    params![shard.to_string(), signed(from), verdict, limit as i64],
+                    |row| row.get::<_, i64>(0).map(|index| index as u64),
+                )?
+                .collect()
         })
     }
 

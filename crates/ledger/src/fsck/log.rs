@@ -61,6 +61,7 @@ impl Check<'_> {
         if let Some(checkpoint) = trusted {
             let source = self.choose_source(checkpoint)?;
             self.compare(size, source)?;
+            self.index_rows();
             self.report.entries = size;
         }
         self.stray_files()
@@ -110,6 +111,7 @@ impl Check<'_> {
                 bundles.compare(index, block.bundle[offset].as_deref(), right);
             }
             self.rows(start, &block, &truth);
+            self.index(start, &block, &truth);
             let known: Option<Vec<Hash>> = truth.into_iter().collect();
             // Without every leaf, the tiles to the right of the gap cannot be derived.
             edge = edge.zip(known).map(|(mut edge, hashes)| {

@@ -57,6 +57,8 @@ pub enum ProblemKind {
     RowMoved,
     /// An index column contradicts the leaf.
     Column,
+    /// The index of facts contradicts the leaves: queries may miss entries.
+    Index,
     /// The private part or its commitments: missing or altered.
     Private,
     /// The manifest: missing or altered.
@@ -208,6 +210,9 @@ struct Check<'a> {
     report: FsckReport,
     /// Tile and bundle files already examined.
     seen: HashSet<String>,
+    /// Rows that the index of facts must have for the tiles examined: occurrences and spans; `None` once a leaf is not
+    /// known.
+    indexed: Option<(u64, u64)>,
 }
 
 impl<'a> Check<'a> {
@@ -219,6 +224,7 @@ impl<'a> Check<'a> {
             key,
             report: FsckReport::default(),
             seen: HashSet::new(),
+            indexed: Some((0, 0)),
         }
     }
 }

@@ -46,12 +46,18 @@ pub fn repair(
     };
     let mut done = Vec::new();
     for part in listed {
-        let mut problems = before.problems.iter();
-        if problems.any(|problem| problem.shard == Some(part.name)) {
+        let problems = before.problems.iter();
+        let mut kinds = problems
+            .filter(|problem| problem.shard == Some(part.name))
+            .map(|problem| problem.kind)
+            .peekable();
+        if kinds.peek().is_some() {
+            let index_is_wrong = kinds.any(|kind| kind == ProblemKind::Index);
             let mended = mend(
                 &folder.shard(part.name),
                 &part.key,
                 options.policy.is_none(),
+                index_is_wrong,
             )?;
             done.extend(mended.into_iter().map(|what| (part.name, what)));
         }
@@ -63,7 +69,12 @@ pub fn repair(
 }
 
 /// Mends one shard, as far as it goes. `may_publish` says that a checkpoint needs no cosignatures.
-fn mend(files: &Files, key: &VerifierKey, may_publish: bool) -> Result<Vec<String>, LedgerError> {
+fn mend(
+    files: &Files,
+    key: &VerifierKey,
+    may_publish: bool,
+    index_is_wrong: bool,
+) -> Result<Vec<String>, LedgerError> {
     let mut done = Vec::new();
     let _lock = files.lock(super::LOCK_TIMEOUT)?;
     let mut check = Check::new(files.clone(), key);
@@ -88,6 +99,10 @@ fn mend(files: &Files, key: &VerifierKey, may_publish: bool) -> Result<Vec<Strin
             counted(rows.len(), "row")
         ));
     }
+    if index_is_wrong || !rows.is_empty() {
+        db.rebuild_index()?;
+        done.push("the index of facts from the entries".to_owned());
+    }
     let written = write_tiles(&db, files, trusted.size)?;
     if written.root != trusted.root {
         return Ok(done);
@@ -103,7 +118,7 @@ fn mend(files: &Files, key: &VerifierKey, may_publish: bool) -> Result<Vec<Strin
     db.compact()?;
     let sums_are_wrong = !pagesum::verify(files)?.is_empty();
     if db.integrity()?.is_empty() && (sums_are_wrong || !had_sums) {
-        pagesum::update(files, None)?;
+        pagesum::renew(files)?;
         done.push("the page sums of the database".to_owned());
     }
     db.close()?;

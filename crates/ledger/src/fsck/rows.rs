@@ -7,6 +7,7 @@ use super::log::Block;
 use super::{Check, ProblemKind};
 use crate::db::{EntryRow, Part};
 use crate::event::{Actor, Event, EventKind, Redaction};
+use crate::facets::TileFacts;
 use crate::leaf::Leaf;
 use crate::record::{PublicRecord, open_actor};
 
@@ -69,6 +70,54 @@ impl Check<'_> {
                     ),
                 }
             }
+        }
+    }
+
+    /// Checks the index of facts of a block, which is a tile, against the true leaves.
+    pub(super) fn index(&mut self, start: u64, block: &Block, truth: &[Option<Hash>]) {
+        let Some(db) = self.db.as_ref().filter(|db| db.is_indexed()) else {
+            return;
+        };
+        let copies = block.rows.iter().zip(&block.bundle).zip(truth);
+        let leaves: Option<Vec<&[u8]>> = copies
+            .map(|((row, bundle), right)| {
+                let mut copies = [row, bundle].into_iter().flatten();
+                let leaf = copies.find(|leaf| Some(leaf_hash(leaf)) == *right)?;
+                Some(leaf.as_slice())
+            })
+            .collect();
+        let Some(leaves) = leaves else {
+            self.indexed = None;
+            return;
+        };
+        for (tile, facts) in TileFacts::of(start, leaves) {
+            match db.indexes(tile, &facts) {
+                Ok(true) => {}
+                Ok(false) => {
+                    let what = "the index of facts leaves something of this entry or its neighbours out, or tells more";
+                    self.report.add(ProblemKind::Index, Some(start), None, what);
+                }
+                Err(error) => {
+                    let what = format!("the index of facts cannot be read: {error}");
+                    self.report.add(ProblemKind::Index, Some(start), None, what);
+                }
+            }
+            if let Some((occurrences, spans)) = &mut self.indexed {
+                *occurrences += facts.facets.len() as u64;
+                *spans += 1;
+            }
+        }
+    }
+
+    /// Reports an index of facts that says more than the leaves.
+    pub(super) fn index_rows(&mut self) {
+        let (Some(db), Some(right)) = (&self.db, self.indexed) else {
+            return;
+        };
+        if db.is_indexed() && db.index_rows().is_ok_and(|found| found != right) {
+            let what = "the index of facts has rows that no entry bears out, or lacks some";
+            let file = Some(crate::files::Files::DATABASE);
+            self.report.add(ProblemKind::Index, None, file, what);
         }
     }
 

@@ -6,7 +6,7 @@ use crate::error::LedgerError;
 use crate::ledger::Ledger;
 use crate::reader::Reader;
 use crate::shards::{Opened, RecordAddress, RecordId};
-use colophon_tlog::LeafIndex;
+use colophon_tlog::{LeafIndex, Receipt as CoseReceipt, ReceiptSigner};
 
 /// Most entries that a search by fingerprint returns.
 const NEAREST: usize = 64;
@@ -182,6 +182,19 @@ impl Ledger {
     /// [`LedgerError::NoEntry`], [`LedgerError::Unproven`].
     pub fn prove(&self, record: impl Into<RecordAddress>) -> Result<String, LedgerError> {
         self.ask(record.into(), Reader::prove)
+    }
+
+    /// The COSE receipt (RFC 9942) of an entry under the newest checkpoint of its shard, signed now with a key of its
+    /// own. Nothing is signed that the ledger's own signed tree does not hold.
+    ///
+    /// # Errors
+    /// [`LedgerError::NoEntry`], [`LedgerError::Unproven`], [`LedgerError::ReceiptSigner`].
+    pub fn receipt(
+        &self,
+        record: impl Into<RecordAddress>,
+        signer: &dyn ReceiptSigner,
+    ) -> Result<CoseReceipt, LedgerError> {
+        self.ask(record.into(), |reader, index| reader.receipt(index, signer))
     }
 
     fn ask<T>(

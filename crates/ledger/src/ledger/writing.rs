@@ -6,7 +6,10 @@
 //! 2. the list is replaced by one that says how the old shard ended and names the new one: the only commit point;
 //! 3. whoever first opens the new shard for writing enters as its first entry how the old one ended.
 
+use std::sync::Arc;
+
 use colophon_tlog::{NoteSigner as _, ShardState};
+use rayon::iter::{IntoParallelIterator as _, ParallelIterator as _};
 
 use crate::error::LedgerError;
 use crate::event::{Event, EventKind, PreviousShard, ShardOpened};
@@ -16,7 +19,6 @@ use crate::record::{NewRecord, Prepared};
 use crate::shard::Shard;
 use crate::shards::{Listed, Part, ShardName, SharedSigner, list};
 use crate::writer::{Receipt, Task};
-use std::sync::Arc;
 
 /// A record so much later than the last one, in seconds, is refused: 400 days. Somebody who issues one picture a year
 /// never meets it; a clock set wrongly by a year or more does.
@@ -51,7 +53,7 @@ impl Ledger {
         }
         let times: Vec<i64> = records.iter().map(|record| record.issued_at).collect();
         let mut rest: Vec<Prepared> = records
-            .into_iter()
+            .into_par_iter()
             .map(Prepared::new)
             .collect::<Result<_, _>>()?;
         let mut receipts = Vec::with_capacity(rest.len());

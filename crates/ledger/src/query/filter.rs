@@ -142,6 +142,13 @@ impl Filter {
                 .is_none_or(|id| *id == record.manifest_id)
     }
 
+    /// Earliest and latest time that is admitted, Unix seconds; `None` for any.
+    pub(super) fn time(&self) -> Option<(i64, i64)> {
+        let asked = self.since.is_some() || self.until.is_some();
+        let latest = self.until.map_or(i64::MAX, |until| until.saturating_sub(1));
+        asked.then_some((self.since.unwrap_or(i64::MIN), latest))
+    }
+
     /// Whether private columns must be read to answer.
     pub(super) fn asks_for_private_facts(&self) -> bool {
         self.watermark.is_some() || self.like.is_some()

@@ -10,6 +10,7 @@ use crate::event::{Actor, ErasureReason, Event, EventKind};
 use crate::leaf::Leaf;
 use crate::record::{PublicRecord, open_actor};
 use crate::shards::RecordId;
+use crate::vault::Vault;
 
 impl Reader {
     pub(super) fn entry(&self, row: EntryRow) -> Result<LogEntry, LedgerError> {
@@ -74,12 +75,22 @@ impl Reader {
             return Ok(Ok((erased.map_or(Private::Missing, Private::Erased), None)));
         };
         let private = match self.vault()? {
-            Some(vault) => row
-                .open(record, leaf_hash(leaf), &vault)
-                .map(|part| Private::Open(Box::new(part))),
+            Some(vault) => {
+                let opened = row.open(record, leaf_hash(leaf), &vault);
+                if opened.is_err() && !self.is_present(&vault)? {
+                    return Err(LedgerError::WrongStorageKey);
+                }
+                opened.map(|part| Private::Open(Box::new(part)))
+            }
             None => row.check_mark(record).map(|()| Private::Locked),
         };
         Ok(private.map(|private| (private, row.watermark_id)))
+    }
+
+    /// Whether the storage key was not replaced since the vault was opened.
+    fn is_present(&self, vault: &Vault) -> Result<bool, LedgerError> {
+        let wrapped = self.db().vault_key()?;
+        Ok(wrapped.is_none_or(|wrapped| vault.is_of(&wrapped)))
     }
 
     /// The erasure of a part, when the log tells of it. What another shard is said to tell is not looked up here.

@@ -161,9 +161,7 @@ fn seal_salted(
 
 /// 32 random bytes.
 pub(crate) fn random_salt() -> Result<[u8; 32], LedgerError> {
-    let mut salt = [0; 32];
-    getrandom::fill(&mut salt).map_err(|error| LedgerError::Random(error.to_string()))?;
-    Ok(salt)
+    crate::random::random()
 }
 
 fn check(record: &NewRecord) -> Result<(), RecordError> {

@@ -373,7 +373,7 @@ prop_compose! {
 }
 
 prop_compose! {
-    fn records()(
+    pub(crate) fn records()(
         numbers: (i64, u32, u32),
         watermark_id: Option<u64>,
         hashes: [[u8; 32]; 3],

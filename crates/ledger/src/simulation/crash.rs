@@ -297,3 +297,36 @@ fn no_sync_can_be_left_out() {
         assert!(found.is_some(), "{kind:?}");
     }
 }
+
+/// A ledger that is being made has no sums, then all of them: power failures while it is made, and again while it is
+/// recovered, never leave sums of other pages.
+#[test]
+fn a_ledger_that_was_never_finished_is_finished_whole() {
+    let _alone = one_at_a_time();
+    let mut random = Random::new(5);
+    let disk = SimulatedDisk::new(Image::default());
+    drop(open(&disk).unwrap());
+    let (mut tried, mut failed) = (0, Vec::new());
+    for at in 0..=disk.operations() {
+        for _ in 0..12 {
+            let left = SimulatedDisk::new(disk.power_failure(at, Honesty::Honest, &mut random));
+            drop(open(&left).unwrap());
+            let again = random.below(left.operations().min(24) as u64 + 1) as usize;
+            let left = left.power_failure(again, Honesty::Honest, &mut random);
+            tried += 1;
+            let checked = check(
+                left,
+                &Promised::default(),
+                false,
+                Honesty::Honest,
+                &mut random,
+            );
+            failed.extend(
+                checked
+                    .err()
+                    .map(|what| format!("after {at} and {again}: {what}")),
+            );
+        }
+    }
+    assert!(failed.is_empty(), "of {tried}: {failed:#?}");
+}

@@ -72,7 +72,7 @@ impl Kind {
             (false, _) if in_tiles => Self::Tiles,
             (false, "staged") => Self::Journal,
             (false, "checkpoint") => Self::Checkpoint,
-            (false, "ledger.sums") => Self::PageSums,
+            (false, "ledger.sums" | "ledger.sums.tmp") => Self::PageSums,
             (false, "ledger.sqlite-wal") => Self::WriteAheadLog,
             // With its rollback journal, which exists only while the database is made.
             (false, _) => Self::Database,

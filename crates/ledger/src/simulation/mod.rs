@@ -8,6 +8,7 @@ mod disk;
 mod failure;
 mod faults;
 mod random;
+mod rewrap;
 mod shards;
 mod sqlite;
 mod work;

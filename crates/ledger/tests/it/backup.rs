@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use colophon_ledger::{
-    BackupError, LedgerError, NewRecord, RestoreOptions, backup, repair, restore,
+    BackupError, LedgerError, NewRecord, RestoreOptions, backup, backup_to_file, repair, restore,
 };
 
 use crate::common::{
@@ -88,6 +88,77 @@ impl Drop for Stop<'_> {
     fn drop(&mut self) {
         self.0.store(true, Ordering::Relaxed);
     }
+}
+
+#[test]
+fn a_copy_in_one_file_comes_back_as_the_ledger() {
+    let dir = two_shards();
+    let places = TempDir::new();
+    let (copy, back) = (places.path().join("copy.tar"), places.path().join("back"));
+    let made = backup_to_file(dir.path(), &key(), &[], &copy).unwrap();
+    assert_eq!((made.entries, &made.place), (301 + 21, &copy));
+    let left: Vec<_> = std::fs::read_dir(places.path()).unwrap().collect();
+    assert_eq!(left.len(), 1, "nothing else is left: {left:?}");
+    // A public tool unpacks it, and what it holds checks itself.
+    let public = places.path().join("public");
+    std::fs::create_dir(&public).unwrap();
+    let tar = Command::new("tar")
+        .arg("-xf")
+        .arg(&copy)
+        .current_dir(&public)
+        .status();
+    assert!(tar.unwrap().success());
+    let sums = Command::new("sha256sum")
+        .args(["--check", "--strict", "--quiet", "SHA256SUMS"])
+        .current_dir(&public)
+        .status();
+    assert!(sums.unwrap().success());
+    let again = backup_to_file(dir.path(), &key(), &[], &copy).unwrap_err();
+    assert!(matches!(refusal(&again), BackupError::Exists(_)), "{again}");
+
+    let restored = restore(&copy, &key(), &back, &RestoreOptions::default()).unwrap();
+    assert_eq!(restored.shards, made.shards);
+    assert_eq!(restored.sums_sha256, made.sums_sha256);
+    assert!(check(&back).is_sound());
+    assert!(!places.path().join("back.partial.unpacked").exists());
+}
+
+#[test]
+fn archives_that_were_altered_or_reach_outside_are_refused() {
+    let dir = two_shards();
+    let places = TempDir::new();
+    let copy = places.path().join("copy.tar");
+    backup_to_file(dir.path(), &key(), &[], &copy).unwrap();
+    let whole = std::fs::read(&copy).unwrap();
+    let back = places.path().join("back");
+    let restored = |bytes: &[u8]| {
+        let file = places.path().join("altered.tar");
+        std::fs::write(&file, bytes).unwrap();
+        let outcome = restore(&file, &key(), &back, &RestoreOptions::default());
+        assert!(!back.exists() && !places.path().join("back.partial.unpacked").exists());
+        outcome.unwrap_err()
+    };
+    // A byte in the middle of a member, half of the archive, nothing at all.
+    let mut altered = whole.clone();
+    altered[whole.len() / 2] ^= 1;
+    for bytes in [&altered[..], &whole[..whole.len() / 2], b""] {
+        restored(bytes);
+    }
+    for name in ["../outside", "/outside", "a/../../outside"] {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_old();
+        header.as_old_mut().name[..name.len()].copy_from_slice(name.as_bytes());
+        header.set_entry_type(tar::EntryType::Regular);
+        header.set_size(1);
+        header.set_cksum();
+        archive.append(&header, &b"x"[..]).unwrap();
+        let refused = restored(&archive.into_inner().unwrap());
+        assert!(
+            matches!(refusal(&refused), BackupError::Foreign(_)),
+            "{name}: {refused}"
+        );
+    }
+    assert!(!places.path().join("outside").exists());
 }
 
 #[test]

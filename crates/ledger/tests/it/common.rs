@@ -59,11 +59,14 @@ pub fn reader(dir: &Path) -> Result<Ledger, LedgerError> {
 
 /// fsck with the storage key.
 pub fn check(dir: &Path) -> FsckReport {
-    let options = FsckOptions {
+    fsck_with(dir, &key(), &fsck_options()).unwrap()
+}
+
+pub fn fsck_options() -> FsckOptions {
+    FsckOptions {
         storage_key: Some(storage()),
         ..FsckOptions::default()
-    };
-    fsck_with(dir, &key(), &options).unwrap()
+    }
 }
 
 /// The record at an index of the newest shard.

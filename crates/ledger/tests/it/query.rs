@@ -190,7 +190,19 @@ proptest! {
             hits.extend(page.hits);
             cursor = page.next;
         }
-        prop_assert_eq!(hits, whole.hits);
+        prop_assert_eq!(&hits, &whole.hits);
+
+        let query = query.newest_first();
+        let mut cursor = Some(query.start());
+        let mut back = Vec::new();
+        while let Some(from) = cursor {
+            let page = query.page(from, limit).unwrap();
+            prop_assert!(page.next.is_none() || page.hits.len() == limit);
+            back.extend(page.hits);
+            cursor = page.next;
+        }
+        back.reverse();
+        prop_assert_eq!(back, hits, "from the newest back it is the same");
     }
 
     #[test]
@@ -214,6 +226,12 @@ fn a_cursor_belongs_to_its_filter() {
         LedgerError::Cursor(CursorError::OtherFilter)
     );
     assert!("".parse::<Cursor>().is_err());
+    let back = query(Filter::default()).newest_first();
+    assert_eq!(
+        back.page(cursor, 10).unwrap_err(),
+        LedgerError::Cursor(CursorError::OtherFilter),
+        "and to its order"
+    );
 }
 
 #[test]
