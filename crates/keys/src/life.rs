@@ -214,6 +214,44 @@ impl KeyStore {
         Ok(self.summary(&key))
     }
 
+    /// Destroys the private files of the storage keys of former times: nothing is wrapped with them any more. Tells how
+    /// many there were.
+    ///
+    /// # Errors
+    /// [`KeysError::Io`].
+    pub fn destroy_former_storage_keys(&mut self) -> Result<usize, KeysError> {
+        let mut change = Change::begin(&self.dir)?;
+        let mut gone = Vec::new();
+        let facts = &mut change.facts;
+        let former = facts.keys.iter_mut();
+        for key in former.filter(|it| it.role == Role::Storage && it.state != KeyState::Active) {
+            if let Location::File { name } = &mut key.location
+                && let Some(name) = name.take()
+            {
+                facts.files.remove(&name);
+                gone.push(name);
+            }
+        }
+        if gone.is_empty() {
+            return Ok(0);
+        }
+        self.facts = change.commit()?;
+        for name in &gone {
+            let path = self.dir.join(name);
+            fs::remove_file(&path).map_err(|source| KeysError::Io {
+                action: "remove",
+                path,
+                source,
+            })?;
+        }
+        crate::files::sync_folder(&self.dir).map_err(|source| KeysError::Io {
+            action: "sync",
+            path: self.dir.clone(),
+            source,
+        })?;
+        Ok(gone.len())
+    }
+
     /// Events that the ledger has yet to take, oldest first.
     pub fn pending_events(&self) -> &[KeyEvent] {
         &self.facts.events

@@ -96,7 +96,8 @@ impl KeyStore {
         self.former_symmetric_keys(Role::Watermark)
     }
 
-    /// The storage keys of former times, newest first, with their ids.
+    /// The storage keys of former times that were not destroyed, newest first, with their ids: a ledger is being wrapped
+    /// anew, or that was interrupted.
     pub fn former_storage_keys(&self) -> Vec<FormerKey> {
         self.former_symmetric_keys(Role::Storage)
     }
@@ -105,6 +106,7 @@ impl KeyStore {
         let former = self.facts.keys.iter().rev();
         former
             .filter(|key| key.role == role && key.state != KeyState::Active)
+            .filter(|key| role != Role::Storage || key.private_file().is_some())
             .map(|key| (key.id.clone(), self.symmetric_key(key)))
             .collect()
     }

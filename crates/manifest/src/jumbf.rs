@@ -114,6 +114,12 @@ impl Survey {
     }
 }
 
+/// The active manifest of a store, in a store of its own; `None` when the boxes cannot be read.
+pub fn active_manifest(store: &[u8]) -> Option<Vec<u8>> {
+    let survey = Survey::of(store).ok()?;
+    survey.alone(store, survey.active()?)
+}
+
 fn too_many(count: usize, limit: usize, what: &'static str) -> Result<(), ManifestError> {
     if count > limit {
         return Err(ManifestError::TooComplex { what, limit });

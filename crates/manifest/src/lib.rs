@@ -35,7 +35,7 @@ mod verdict;
 
 pub use container::{MAX_MANIFEST_BYTES, extract_manifest_bytes, media_type};
 pub use error::ManifestError;
-pub use jumbf::{MAX_BOXES, MAX_DEPTH, MAX_MANIFESTS};
+pub use jumbf::{MAX_BOXES, MAX_DEPTH, MAX_MANIFESTS, active_manifest};
 pub use manifest_id::ManifestId;
 pub use read::{ReadOptions, read, read_detached, read_with, read_with_store};
 pub use report::{

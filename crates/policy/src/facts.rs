@@ -188,6 +188,11 @@ macro_rules! facts {
         pub(crate) const COUNT: usize = [$($name),+].len();
 
         impl Facts {
+            /// Every signal with the codes of its values, in order.
+            pub fn signals() -> [(&'static str, Vec<&'static str>); COUNT] {
+                [$(($name, $type::ALL.iter().map(|value| value.as_str()).collect())),+]
+            }
+
             /// The facts as `signal=value` codes, in the order of the fields.
             pub fn codes(&self) -> Vec<String> {
                 vec![$(format!("{}={}", $name, self.$field.as_str())),+]

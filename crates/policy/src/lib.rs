@@ -48,7 +48,7 @@ pub use problem::{Place, Problem, Problems};
 pub use reload::{Reloaded, Reloader};
 pub use screen::{Label, Lexicon, Screen, Screening, Severity, normalise};
 pub use store::{InForce, Origin, PublishError, Published, Store};
-pub use table::VerdictTable;
+pub use table::{TableRule, VerdictTable};
 pub use vocabulary::Vocabulary;
 
 /// What a verdict means for programs.

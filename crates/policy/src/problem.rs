@@ -72,7 +72,7 @@ pub struct Problem {
 
 impl Problem {
     /// About a whole file.
-    pub(crate) fn of_file(file: &str, message: impl Into<String>) -> Self {
+    pub fn of_file(file: &str, message: impl Into<String>) -> Self {
         Self {
             file: file.to_owned(),
             place: None,

@@ -182,6 +182,11 @@ impl Store {
         })
     }
 
+    /// The signed note on a published bundle; `None` for one that was not published here.
+    pub fn note(&self, hash: PolicyHash) -> Option<Vec<u8>> {
+        fs::read(self.bundle_folder(hash).join(NOTE_FILE)).ok()
+    }
+
     /// Hash of the published bundle before the one in force.
     ///
     /// # Errors

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use colophon_wording::{Language, Template, Wording, overclaim};
@@ -55,6 +55,19 @@ pub struct VerdictTable {
     rules: Vec<Rule>,
 }
 
+/// A rule of the table, for whoever reads it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct TableRule<'a> {
+    /// Its name.
+    pub rule: &'a str,
+    /// What was found, if it decides.
+    pub finding: Finding,
+    /// What is recommended.
+    pub action: Action,
+    /// Values that it accepts, by signal; a signal that is not named may have any.
+    pub when: BTreeMap<&'static str, Vec<&'static str>>,
+}
+
 #[derive(Debug, Clone)]
 struct Rule {
     id: String,
@@ -98,6 +111,25 @@ impl Rule {
     fn matches(&self, values: &[usize]) -> bool {
         let mut pairs = self.accepted.iter().zip(values);
         pairs.all(|(accepted, value)| accepted & 1 << value != 0)
+    }
+
+    /// Accepted values by signal, without signals of which every value is.
+    fn conditions(
+        &self,
+        signals: &[(&'static str, Vec<&'static str>)],
+    ) -> BTreeMap<&'static str, Vec<&'static str>> {
+        let mut conditions = BTreeMap::new();
+        for (accepted, (signal, values)) in self.accepted.iter().zip(signals) {
+            let numbered = values.iter().copied().enumerate();
+            let held: Vec<&str> = numbered
+                .filter(|(number, _)| accepted & 1 << number != 0)
+                .map(|(_, value)| value)
+                .collect();
+            if held.len() < values.len() {
+                conditions.insert(*signal, held);
+            }
+        }
+        conditions
     }
 
     fn sentence(&self, wording: &Wording, part: &str, values: &[(&str, &str)]) -> String {
@@ -183,6 +215,17 @@ impl VerdictTable {
     /// Ids of the rules in order.
     pub fn rule_ids(&self) -> impl Iterator<Item = &str> {
         self.rules.iter().map(|rule| rule.id.as_str())
+    }
+
+    /// The rules, in their order.
+    pub fn rules(&self) -> impl Iterator<Item = TableRule<'_>> {
+        let signals = Facts::signals();
+        self.rules.iter().map(move |rule| TableRule {
+            rule: &rule.id,
+            finding: rule.finding,
+            action: rule.action,
+            when: rule.conditions(&signals),
+        })
     }
 
     /// The verdict on `facts`, told in the words of `wording` with `values` by placeholder: `signer`,

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use crate::files::syntax_problem;
 use crate::problem::Problem;
@@ -11,7 +11,7 @@ use crate::problem::Problem;
 pub(crate) const VOCABULARY: &str = "vocabulary.toml";
 
 /// Codes with their meanings.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Vocabulary {
     labels: BTreeMap<String, String>,

@@ -1,5 +1,7 @@
 //! Before anything is issued the policies are asked, and what they ask in return is done.
 
+use std::sync::Arc;
+
 use colophon_policy::{
     AccessRequest, Bundle, LoraName, Making, MarkStrength, Operation, PastDecision, Resource,
     Screen, Screening, SignerClass,
@@ -8,7 +10,7 @@ use colophon_policy::{
 use crate::config::Strength;
 use crate::policies::refuse_unless;
 use crate::{
-    Backend, DigitalSourceType, EmbedOptions, GenerationFacts, IssueOptions, Prompt,
+    Backend, DigitalSourceType, EmbedOptions, GenerationFacts, IssueOptions, Policies, Prompt,
     ProvenanceError, hex,
 };
 
@@ -17,9 +19,9 @@ const LEAST_GUIDANCE: f32 = 1.0;
 /// What names of low-rank changes begin with among a model's weights.
 const LORA: &str = "lora/";
 
-/// Bundle and screens of an issuer.
+/// Policies and screens of an issuer.
 pub(crate) struct Gate {
-    pub bundle: Bundle,
+    pub policies: Arc<Policies>,
     /// Beside the bundle's own word lists.
     pub screens: Vec<Box<dyn Screen>>,
     /// Strength of marks that are made unasked.
@@ -34,6 +36,8 @@ pub(crate) struct Gate {
 pub(crate) struct Admission {
     /// The decision, for those who keep it.
     pub decision: PastDecision,
+    /// The bundle that decided, which may be another one by now.
+    pub bundle: Arc<Bundle>,
     /// The options asked for, as far as the obligations leave them.
     pub options: IssueOptions,
     /// Codes of the prompt's labels and of those that obligations add.
@@ -58,12 +62,14 @@ impl Gate {
         size: (u32, u32),
         options: &IssueOptions,
     ) -> Result<Admission, ProvenanceError> {
-        let making = self.making(source, size, self.screen(prompt.into_iter())?, options);
+        let bundle = self.policies.bundle();
+        let screening = self.screen(&bundle, prompt.into_iter())?;
+        let making = self.making(source, size, screening, options);
         let resource = Resource::Signer {
             name: self.signer.clone(),
             class: making.signer,
         };
-        self.admit(Operation::Stamp, resource, making, options)
+        admit(bundle, Operation::Stamp, resource, making, options)
     }
 
     /// Asks for leave to issue what a model makes or has made.
@@ -78,8 +84,9 @@ impl Gate {
             .guidance
             .is_some_and(|guidance| guidance < LEAST_GUIDANCE);
         let negative = prompt.negative.as_deref().filter(|_| turned);
-        let screening =
-            self.screen([Some(prompt.text.as_str()), negative].into_iter().flatten())?;
+        let bundle = self.policies.bundle();
+        let texts = [Some(prompt.text.as_str()), negative];
+        let screening = self.screen(&bundle, texts.into_iter().flatten())?;
         let mut making = self.making(source, (facts.width, facts.height), screening, options);
         making.steps = facts.steps.unwrap_or(0);
         making.loras = loras(facts);
@@ -88,17 +95,18 @@ impl Gate {
             built_in: facts.model.built_in,
             remote: facts.backend != Backend::Embedded,
         };
-        self.admit(Operation::Generate, resource, making, options)
+        admit(bundle, Operation::Generate, resource, making, options)
     }
 
     fn screen<'a>(
         &self,
+        bundle: &Bundle,
         texts: impl Iterator<Item = &'a str>,
     ) -> Result<Screening, ProvenanceError> {
         let further: Vec<&dyn Screen> = self.screens.iter().map(AsRef::as_ref).collect();
         let mut all = Screening::default();
         for text in texts {
-            let said = self.bundle.screen_with(text, &further);
+            let said = bundle.screen_with(text, &further);
             all = all.with(said.map_err(ProvenanceError::Screen)?);
         }
         Ok(all)
@@ -123,50 +131,51 @@ impl Gate {
             prompt,
         }
     }
-
-    fn admit(
-        &self,
-        action: Operation,
-        resource: Resource,
-        making: Making,
-        options: &IssueOptions,
-    ) -> Result<Admission, ProvenanceError> {
-        let asked = making.strength;
-        let mut labels: Vec<String> = making
-            .prompt
-            .labels
-            .iter()
-            .map(|label| label.code.clone())
-            .collect();
-        let decision = refuse_unless(
-            &self.bundle,
-            AccessRequest {
-                principal: options.principal.clone(),
-                action,
-                resource,
-                time: options.issued_at,
-                purpose: options.purpose.clone(),
-                personal: false,
-                making: Some(making),
-            },
-        )?;
-        let obligations = &decision.decision.obligations;
-        labels.extend(obligations.add_labels.iter().cloned());
-        labels.sort();
-        labels.dedup();
-        let strength = obligations.strength(asked);
-        let mut options = options.clone();
-        if strength != asked {
-            options.embed = Some(options_of(strength));
-        }
-        Ok(Admission {
-            decision,
-            options,
-            labels,
-        })
-    }
 }
 
+/// Asks for leave, and takes on the obligations that come with it.
+fn admit(
+    bundle: Arc<Bundle>,
+    action: Operation,
+    resource: Resource,
+    making: Making,
+    options: &IssueOptions,
+) -> Result<Admission, ProvenanceError> {
+    let asked = making.strength;
+    let mut labels: Vec<String> = making
+        .prompt
+        .labels
+        .iter()
+        .map(|label| label.code.clone())
+        .collect();
+    let decision = refuse_unless(
+        &bundle,
+        AccessRequest {
+            principal: options.principal.clone(),
+            action,
+            resource,
+            time: options.issued_at,
+            purpose: options.purpose.clone(),
+            personal: false,
+            making: Some(making),
+        },
+    )?;
+    let obligations = &decision.decision.obligations;
+    labels.extend(obligations.add_labels.iter().cloned());
+    labels.sort();
+    labels.dedup();
+    let strength = obligations.strength(asked);
+    let mut options = options.clone();
+    if strength != asked {
+        options.embed = Some(options_of(strength));
+    }
+    Ok(Admission {
+        decision,
+        bundle,
+        options,
+        labels,
+    })
+}
 /// Low-rank changes among the weights: `lora/FILE x SCALE`.
 fn loras(facts: &GenerationFacts) -> Vec<LoraName> {
     let named = |file: &str| {

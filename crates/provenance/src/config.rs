@@ -1,5 +1,7 @@
 //! Settings: defaults, overlaid by `config.toml` in the home.
 
+mod written;
+
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -8,29 +10,21 @@ use colophon_manifest::{ListKind, TrustAnchors};
 use serde::{Deserialize, Serialize};
 
 use crate::{EmbedOptions, Home, ProvenanceError};
+use written::Lines;
+pub use written::{Origin, Written, WrittenValue};
 
 /// Name of the list that holds the home's own root.
 pub(crate) const LOCAL_LIST: &str = "local";
 /// Longest settings file read, bytes.
 const MAX_CONFIG_BYTES: u64 = 1 << 20;
 
-/// Where a setting's value comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
+/// Whether a setting's value was set.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ValueOrigin {
     /// Built in.
     Default,
     /// `config.toml`.
     File,
-}
-
-impl fmt::Display for ValueOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Default => "default",
-            Self::File => "config.toml",
-        })
-    }
 }
 
 /// A value and where it comes from.
@@ -145,6 +139,10 @@ pub struct Config {
     pub timestamp_required: Setting<bool>,
     /// Further lists of trust anchors.
     pub trust_anchors: Setting<Vec<AnchorList>>,
+    /// What is set for `colophon serve`, as written: the table `serve`.
+    pub serve: Vec<Written>,
+    /// Lines of what the file says.
+    lines: Lines,
 }
 
 /// One line of `config show`.
@@ -155,7 +153,8 @@ pub struct ShownSetting {
     /// Its value as text.
     pub value: String,
     /// Where it comes from.
-    pub origin: ValueOrigin,
+    #[serde(flatten)]
+    pub origin: Origin,
 }
 
 /// `config.toml` as written.
@@ -174,6 +173,10 @@ struct File {
     trust_anchors: Option<Vec<AnchorList>>,
     #[serde(default)]
     signing: SigningFile,
+    /// Understood by the service alone, which refuses what it does not know.
+    #[serde(default)]
+    #[expect(dead_code, reason = "taken up with its lines by `Lines`")]
+    serve: toml::Table,
 }
 
 /// The table `signing`. Never a PIN, token or passphrase: those are in files of their own.
@@ -198,11 +201,11 @@ impl Config {
             path: path.clone(),
             reason,
         };
-        let file = match read_text(&path)? {
-            Some(text) => toml::from_str(&text).map_err(|error| bad(error.to_string()))?,
-            None => File::default(),
-        };
-        let config = Self::from_file(file);
+        let text = read_text(&path)?.unwrap_or_default();
+        let file = toml::from_str(&text).map_err(|error| bad(error.to_string()))?;
+        let mut config = Self::from_file(file);
+        config.lines = Lines::of(&text);
+        config.serve = std::mem::take(&mut config.lines.serve);
         config.check().map_err(bad)?;
         Ok(config)
     }
@@ -223,6 +226,8 @@ impl Config {
             timestamp_url: Setting::new(file.signing.timestamp_url.map(Some), None),
             timestamp_required: Setting::new(file.signing.timestamp_required, true),
             trust_anchors: Setting::new(file.trust_anchors, Vec::new()),
+            serve: Vec::new(),
+            lines: Lines::default(),
         }
     }
 
@@ -256,7 +261,8 @@ impl Config {
 
     /// Every setting, for showing.
     pub fn shown(&self) -> Vec<ShownSetting> {
-        fn line<T>(
+        fn shown<T>(
+            lines: &Lines,
             name: &'static str,
             setting: &Setting<T>,
             text: impl Fn(&T) -> String,
@@ -264,9 +270,15 @@ impl Config {
             ShownSetting {
                 name,
                 value: text(&setting.value),
-                origin: setting.origin,
+                origin: match setting.origin {
+                    ValueOrigin::Default => Origin::Default,
+                    ValueOrigin::File => Origin::File {
+                        line: lines.lines.get(name).copied().unwrap_or(1),
+                    },
+                },
             }
         }
+        let of = &self.lines;
         let lists = |lists: &Vec<AnchorList>| {
             let names: Vec<&str> = lists.iter().map(|list| list.name.as_str()).collect();
             if names.is_empty() {
@@ -281,32 +293,35 @@ impl Config {
                 .unwrap_or_else(|| "made from the ledger's key".to_owned())
         };
         vec![
-            line("organisation", &self.organisation, String::clone),
-            line("common_name", &self.common_name, String::clone),
-            line("country", &self.country, String::clone),
-            line("ledger_origin", &self.ledger_origin, origin),
-            line("strength", &self.strength, Strength::to_string),
-            line(
+            shown(of, "organisation", &self.organisation, String::clone),
+            shown(of, "common_name", &self.common_name, String::clone),
+            shown(of, "country", &self.country, String::clone),
+            shown(of, "ledger_origin", &self.ledger_origin, origin),
+            shown(of, "strength", &self.strength, Strength::to_string),
+            shown(
+                of,
                 "jpeg_quality_floor",
                 &self.jpeg_quality_floor,
                 u8::to_string,
             ),
-            line("max_bytes", &self.max_bytes, u64::to_string),
-            line("max_pixels", &self.max_pixels, u64::to_string),
-            line(
+            shown(of, "max_bytes", &self.max_bytes, u64::to_string),
+            shown(of, "max_pixels", &self.max_pixels, u64::to_string),
+            shown(
+                of,
                 "manifest_deadline_ms",
                 &self.manifest_deadline_ms,
                 u64::to_string,
             ),
-            line("signing.timestamp_url", &self.timestamp_url, |url| {
+            shown(of, "signing.timestamp_url", &self.timestamp_url, |url| {
                 url.clone().unwrap_or_else(|| "none".to_owned())
             }),
-            line(
+            shown(
+                of,
                 "signing.timestamp_required",
                 &self.timestamp_required,
                 bool::to_string,
             ),
-            line("trust_anchors", &self.trust_anchors, lists),
+            shown(of, "trust_anchors", &self.trust_anchors, lists),
         ]
     }
 
@@ -392,8 +407,8 @@ mod tests {
             .find(|line| line.name == "jpeg_quality_floor")
             .unwrap();
         assert_eq!(
-            (floor.value.as_str(), floor.origin),
-            ("93", ValueOrigin::File)
+            (floor.value.as_str(), &floor.origin),
+            ("93", &Origin::File { line: 2 })
         );
     }
 

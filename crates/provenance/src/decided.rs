@@ -26,10 +26,14 @@ impl Log<'_> {
     /// Enters a refusal and hands the outcome on.
     pub fn refusals<T>(self, outcome: Result<T, ProvenanceError>) -> Result<T, ProvenanceError> {
         if let Err(ProvenanceError::Refused { decision, .. }) = &outcome {
-            self.decisions
-                .enter_issuing(&self.issuing(decision, None)?)?;
+            self.enter_asked(decision)?;
         }
         outcome
+    }
+
+    /// Enters a decision that no record came of.
+    pub fn enter_asked(self, past: &PastDecision) -> Result<(), ProvenanceError> {
+        Ok(self.decisions.enter_issuing(&self.issuing(past, None)?)?)
     }
 
     fn issuing(

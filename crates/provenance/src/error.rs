@@ -18,6 +18,9 @@ pub enum ProvenanceError {
     /// The ledger refused.
     #[error(transparent)]
     Ledger(#[from] colophon_ledger::LedgerError),
+    /// No receipt can be signed.
+    #[error("the key for receipts cannot be used: {0}")]
+    ReceiptKey(String),
     /// A list of public keys cannot be signed.
     #[error("the list of keys could not be signed ({0}): run `colophon keys check`")]
     Note(colophon_ledger::NoteError),

@@ -210,7 +210,7 @@ impl Home {
         let origin = signer.name().to_owned();
         let options = LedgerOptions {
             former_keys: former_keys(keys)?,
-            storage_key: Some(StorageKey::new(*keys.storage_key()?)),
+            storage_key: Some(storage_key(keys)?),
             witnessing: self.witnessing()?,
             ..LedgerOptions::default()
         };
@@ -246,10 +246,19 @@ impl Home {
         let key = crate::signing::verifier_key(&keys.ledger_verifier_key()?)?;
         let options = ReadOptions {
             former_keys: former_keys(keys)?,
-            storage_key: keys.storage_key().ok().map(|key| StorageKey::new(*key)),
+            storage_key: storage_key(keys).ok(),
         };
         Ok(Ledger::open_read_only_with(&self.ledger(), key, options)?)
     }
+}
+
+/// The storage key, with former ones that the ledger may still need because their replacement was interrupted.
+pub(crate) fn storage_key(keys: &KeyStore) -> Result<StorageKey, KeysError> {
+    let former = keys.former_storage_keys().into_iter();
+    let former: Vec<[u8; 32]> = former
+        .map(|(_, key)| key.map(|key| *key))
+        .collect::<Result<_, _>>()?;
+    Ok(StorageKey::new(*keys.storage_key()?).with_former(former))
 }
 
 pub(crate) fn former_keys(keys: &KeyStore) -> Result<Vec<VerifierKey>, ProvenanceError> {

@@ -9,10 +9,9 @@ use colophon_imaging::{
 use colophon_keys::Passphrase;
 use colophon_ledger::{Decisions, Kind, Ledger, NewRecord};
 use colophon_manifest::{
-    Agent, DigitalSourceType, ManifestSpec, Origin, Parent, Signed, TrainingUse, TrustAnchors,
-    extract_manifest_bytes, sign,
+    Agent, DigitalSourceType, ManifestSpec, Origin, Parent, Signed, TrainingUse, TrustAnchors, sign,
 };
-use colophon_policy::{Screen, SignerClass};
+use colophon_policy::{Resource, Screen, SignerClass};
 use colophon_watermark::Embedder;
 use sha2::{Digest as _, Sha256};
 
@@ -20,12 +19,13 @@ use crate::admission::{Admission, Gate};
 use crate::config::Config;
 use crate::generated::{Committed, KeptPrompt};
 use crate::make::{Encoded, Marked, Marker, encode_close, refuse_unfaithful, set_metadata};
+use crate::origin::{is_edit, parent, source_of, source_picture};
 use crate::read_back::Expected;
 use crate::request::Steps;
 use crate::signing::{ManifestSigner, TimeStamps};
 use crate::{
-    Destination, GeneratedRequest, GenerationFacts, Home, IssueOptions, Issued, ModelOutput,
-    Prompt, ProvenanceError, StampRequest, decided, hex, rfc3339,
+    Attester, Destination, GeneratedRequest, GenerationFacts, Home, IssueOptions, Issued,
+    ModelOutput, Policies, Prompt, ProvenanceError, StampRequest, decided, hex, rfc3339,
 };
 
 /// Issues pictures from one home; for use from many threads.
@@ -34,11 +34,12 @@ pub struct Issuer {
     anchors: TrustAnchors,
     marker: Marker,
     ledger: Ledger,
+    attester: Attester,
     decisions: Decisions,
     limits: Limits,
     deadline: Duration,
     quality_floor: u8,
-    gate: Gate,
+    pub(crate) gate: Gate,
     made_home: bool,
     local_chain: bool,
 }
@@ -71,7 +72,7 @@ impl Issuer {
         now: i64,
     ) -> Result<Self, ProvenanceError> {
         let config = Config::load(Some(home))?;
-        let bundle = crate::policies::bundle(home)?;
+        let policies = Arc::new(Policies::open(home)?);
         let (mut keys, made_home) = home.keys_or_init(&config, passphrase, now)?;
         let all = crate::mark_keys::MarkKeys::open(&keys)?;
         let signer = ManifestSigner {
@@ -83,9 +84,10 @@ impl Issuer {
         let ledger = home.open_ledger(&keys)?;
         // Made, rotated or revoked keys are told of before anything is issued with them.
         crate::key_events::enter(&mut keys, &ledger)?;
+        crate::trust_events::enter(home, &ledger)?;
         Ok(Self {
             gate: Gate {
-                bundle,
+                policies,
                 screens: Vec::new(),
                 strength: config.strength.value,
                 signer: hex(signer.key.key_id().as_bytes()),
@@ -103,6 +105,7 @@ impl Issuer {
                 embed: config.strength.value.options(),
             },
             ledger,
+            attester: Attester::open(&keys)?,
             decisions: Decisions::open(&home.ledger())?,
             local_chain,
             limits: config.limits(),
@@ -120,9 +123,28 @@ impl Issuer {
         self
     }
 
+    /// The ledger that it writes to, with its private parts.
+    pub fn ledger(&self) -> &Ledger {
+        &self.ledger
+    }
+
+    /// Signs receipts and statements about that ledger.
+    pub fn attester(&self) -> &Attester {
+        &self.attester
+    }
+
     /// Whether opening made the keys: a local chain, on no public list.
     pub fn made_home(&self) -> bool {
         self.made_home
+    }
+
+    /// Whether the signing key answers: a token or a server may not. It signs a text that stands for nothing.
+    ///
+    /// # Errors
+    /// [`ProvenanceError::Keys`] with the reason.
+    pub fn signer_answers(&self) -> Result<(), ProvenanceError> {
+        self.signer.key.sign(b"colophon: does the key answer?")?;
+        Ok(())
     }
 
     /// Asks one more engine about every prompt, beside the word lists of the policies.
@@ -144,14 +166,39 @@ impl Issuer {
     ) -> Result<(), ProvenanceError> {
         let source = source_of(from_picture);
         let admission = self.gate.generate(facts, prompt, source, options);
-        self.log().refusals(admission).map(drop)
+        self.refusals(admission).map(drop)
     }
 
-    fn log(&self) -> decided::Log<'_> {
-        decided::Log {
-            decisions: &self.decisions,
-            bundle: &self.gate.bundle,
+    /// The policies that are asked, for whoever asks them about more or has them read again.
+    pub fn policies(&self) -> &Arc<Policies> {
+        &self.gate.policies
+    }
+
+    /// The log of decisions.
+    pub fn decisions(&self) -> &Decisions {
+        &self.decisions
+    }
+
+    /// The ledger, as policies know it.
+    pub fn ledger_resource(&self) -> Resource {
+        Resource::Ledger {
+            name: self.ledger.verifier_key().name().to_owned(),
         }
+    }
+
+    /// The signing key, as policies know it.
+    pub fn signer_resource(&self) -> Resource {
+        Resource::Signer {
+            name: self.gate.signer.clone(),
+            class: self.gate.class,
+        }
+    }
+
+    /// Enters a refusal and hands the outcome on.
+    fn refusals<T>(&self, outcome: Result<T, ProvenanceError>) -> Result<T, ProvenanceError> {
+        let bundle = &self.gate.policies.bundle();
+        let decisions = &self.decisions;
+        decided::Log { decisions, bundle }.refusals(outcome)
     }
 
     /// The bounds on pictures, for reading files.
@@ -184,7 +231,7 @@ impl Issuer {
         let admission = self
             .gate
             .stamp(request.source, prompt, size, &request.options);
-        let admission = self.log().refusals(admission)?;
+        let admission = self.refusals(admission)?;
         let parent = parent(input, original.source_format(), "input")?;
         let statement = Statement {
             kind: Kind::Stamp,
@@ -222,7 +269,7 @@ impl Issuer {
         let admission =
             self.gate
                 .generate(&request.facts, &request.prompt, source, &request.options);
-        let admission = self.log().refusals(admission)?;
+        let admission = self.refusals(admission)?;
         let (original, parent) = match output {
             ModelOutput::Pixels { width, height, rgb } => {
                 let picture = Picture::new(width, height, Channels::Rgb, Samples::U8(rgb))?;
@@ -319,6 +366,7 @@ impl Issuer {
             bytes,
             sha256: hex(&asset_sha256),
             record: receipt.index.0,
+            record_id: receipt.id().to_string(),
             leaf_hash: hex(&receipt.leaf_hash.0),
             watermark_id: watermark_id.map(|id| format!("{id:016x}")),
             mark_kept: kept,
@@ -334,7 +382,7 @@ impl Issuer {
             prompt_commitment: committed.map(|it| hex(&it.commitment)),
             prompt_salt: committed.map(|it| hex(&it.salt)),
             issued_at: rfc3339(options.issued_at),
-            policy_hash: self.gate.bundle.hash().to_string(),
+            policy_hash: statement.admission.bundle.hash().to_string(),
             labels: statement.admission.labels.clone(),
             decision: statement.admission.decision.clone(),
             elapsed,
@@ -416,7 +464,7 @@ impl Issuer {
             manifest_id: signed.manifest_id.to_string(),
             manifest: signed.manifest.clone(),
             signer_key_id: *self.signer.key.key_id().as_bytes(),
-            policy_hash: self.gate.bundle.hash().0,
+            policy_hash: statement.admission.bundle.hash().0,
             width: encoded.content.width,
             height: encoded.content.height,
             requester: statement.admission.requester(),
@@ -439,7 +487,11 @@ impl Issuer {
         let mut staged = StagedFile::create(&destination.path, destination.overwrite)?;
         staged.write(&ready.signed.asset)?;
         let receipt = self.ledger.append(ready.record)?;
-        self.log().enter(admission, receipt.id())?;
+        let log = decided::Log {
+            decisions: &self.decisions,
+            bundle: &admission.bundle,
+        };
+        log.enter(admission, receipt.id())?;
         staged.commit()?;
         Ok(receipt)
     }
@@ -464,57 +516,6 @@ struct Facts<'a> {
     statement: &'a Statement<'a>,
     watermark_id: Option<u64>,
     unmarked_reason: Option<String>,
-}
-
-/// The input as an ingredient, when it carries a manifest.
-fn parent<'a>(
-    input: &'a [u8],
-    format: Format,
-    title: &'a str,
-) -> Result<Option<Parent<'a>>, ProvenanceError> {
-    if format == Format::Bmp {
-        // BMP has no place for a manifest.
-        return Ok(None);
-    }
-    let has_manifest = extract_manifest_bytes(input, format.mime())?.is_some();
-    Ok(has_manifest.then_some(Parent {
-        bytes: input,
-        mime: format.mime(),
-        title,
-    }))
-}
-
-/// How what a model makes came to be.
-fn source_of(from_picture: bool) -> DigitalSourceType {
-    if from_picture {
-        DigitalSourceType::CompositeWithTrainedAlgorithmicMedia
-    } else {
-        DigitalSourceType::TrainedAlgorithmicMedia
-    }
-}
-
-/// The picture that a model started from, which is the parent whether it has a manifest or not.
-fn source_picture<'a>(file: &'a [u8], limits: &Limits) -> Result<Parent<'a>, ProvenanceError> {
-    let format = decode(file, limits)?.source_format();
-    Ok(Parent {
-        bytes: file,
-        mime: format.mime(),
-        title: "picture to start from",
-    })
-}
-
-/// Whether a source type describes a change of an earlier picture. For the others, an input with a
-/// manifest is only opened and marked: saying that it was edited that way would be untrue.
-fn is_edit(source: DigitalSourceType) -> bool {
-    matches!(
-        source,
-        DigitalSourceType::CompositeWithTrainedAlgorithmicMedia
-            | DigitalSourceType::AlgorithmicallyEnhanced
-            | DigitalSourceType::CompositeCapture
-            | DigitalSourceType::CompositeSynthetic
-            | DigitalSourceType::Composite
-            | DigitalSourceType::HumanEdits
-    )
 }
 
 /// Said before any work is spent; the release holds it against races.

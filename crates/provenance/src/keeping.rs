@@ -6,7 +6,7 @@ use std::path::Path;
 
 use colophon_ledger::{
     Backup, Erasure, ErasureOutcome, FsckOptions, FsckReport, Ledger, RepairReport, RestoreOptions,
-    ShardName, StorageKey, VerifierKey, backup, fsck_with, repair, restore,
+    ShardName, VerifierKey, backup, backup_to_file, fsck_with, repair, restore,
 };
 
 use crate::{Home, ProvenanceError};
@@ -47,13 +47,16 @@ impl Home {
         Ok(repair(&self.ledger(), &key, &options)?)
     }
 
-    /// Copies the ledger to a folder that is empty or does not exist, and proves the copy.
+    /// Copies the ledger to a folder that is empty or does not exist, or into one file with a name in `.tar` that does
+    /// not exist, and proves the copy.
     ///
     /// # Errors
     /// [`ProvenanceError::Keys`], [`ProvenanceError::Ledger`].
     pub fn back_ledger_up(&self, place: &Path) -> Result<Backup, ProvenanceError> {
         let (key, options) = self.measures(None)?;
-        Ok(backup(&self.ledger(), &key, &options.former_keys, place)?)
+        let is_file = place.extension().is_some_and(|end| end == "tar");
+        let copy = if is_file { backup_to_file } else { backup };
+        Ok(copy(&self.ledger(), &key, &options.former_keys, place)?)
     }
 
     /// Puts a copy back as this home's ledger, where there is none. `seen` holds signed checkpoints and lists of shards
@@ -106,7 +109,7 @@ impl Home {
         let key = crate::signing::verifier_key(&keys.ledger_verifier_key()?)?;
         let options = FsckOptions {
             former_keys: crate::home::former_keys(&keys)?,
-            storage_key: keys.storage_key().ok().map(|key| StorageKey::new(*key)),
+            storage_key: crate::home::storage_key(&keys).ok(),
             policy: self.witness_policy()?,
         };
         Ok((key, options))

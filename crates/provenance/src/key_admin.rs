@@ -1,12 +1,12 @@
 //! Keys changed as a whole: folder, ledger and list of revoked certificates together.
 
-use colophon_keys::{KeyStore, KeySummary, KeysError, NewPlace, Passphrase, Role};
-use colophon_ledger::{Ledger, Note};
+use colophon_keys::{KeyStore, KeySummary, NewPlace, Passphrase, Role};
+use colophon_ledger::{Ledger, Note, Rewrapped};
 use colophon_manifest::{CertificateName, RevokedCertificate};
 
 use crate::signing::LedgerNoteSigner;
 use crate::trust::Revocations;
-use crate::{Home, ProvenanceError, key_events};
+use crate::{Home, ProvenanceError, key_events, trust_events};
 
 /// First line of a list of public keys.
 const LIST_HEAD: &str = "io.colophon.public-keys/1";
@@ -27,13 +27,17 @@ impl std::fmt::Debug for KeyAdmin<'_> {
 }
 
 /// What a change came to.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct KeyChange {
     /// Events that the ledger took.
     pub entered: usize,
     /// Why the ledger took none. They wait in the key folder, and the next writing opening enters
     /// them.
     pub waiting: Option<String>,
+    /// What was wrapped anew, when the storage key was replaced.
+    pub rewrapped: Option<Rewrapped>,
+    /// Whether a replacement of before was finished, and no other key made.
+    pub resumed: bool,
 }
 
 impl<'a> KeyAdmin<'a> {
@@ -62,18 +66,29 @@ impl<'a> KeyAdmin<'a> {
     /// [`ProvenanceError::Keys`]; [`ProvenanceError::Ledger`] when the shard cannot be sealed.
     pub fn rotate(&mut self, role: Role, place: &NewPlace) -> Result<KeyChange, ProvenanceError> {
         if role == Role::Storage {
-            return Err(KeysError::CannotChange {
-                role: role.name(),
-                action: "rotated",
-                reason: "private parts of records are encrypted under it, and the ledger cannot wrap them anew yet".to_owned(),
-            }
-            .into());
+            return self.replace_storage_key(place);
         }
         if role == Role::Ledger && self.keys.ledger_signer().is_ok() {
             self.seal()?;
         }
         self.keys.rotate(role, place, self.now)?;
         Ok(self.enter_events())
+    }
+
+    /// Puts a new storage key in the place of the one in use: makes it, wraps every key in the ledger with it, and
+    /// destroys the former one. Until the last step both are in the key folder and open the ledger together, so that
+    /// nothing is lost wherever it stops; the next call then finishes it instead of making another key.
+    fn replace_storage_key(&mut self, place: &NewPlace) -> Result<KeyChange, ProvenanceError> {
+        let interrupted = !self.keys.former_storage_keys().is_empty();
+        if !interrupted {
+            self.keys.rotate(Role::Storage, place, self.now)?;
+        }
+        let rewrapped = self.ledger()?.rewrap()?;
+        self.keys.destroy_former_storage_keys()?;
+        let mut change = self.enter_events();
+        change.rewrapped = Some(rewrapped);
+        change.resumed = interrupted;
+        Ok(change)
     }
 
     /// Makes a claim signer's key that waits for its certificate, see [`KeyStore::prepare_signer`].
@@ -125,7 +140,10 @@ impl<'a> KeyAdmin<'a> {
                 from,
                 reason: Some(reason.to_owned()),
             };
-            Revocations::load(Some(self.home))?.add(self.home, vec![entry])?;
+            let events = trust_events::of_revocations(self.home, std::slice::from_ref(&entry))?;
+            let waiting = trust_events::wait(self.home, self.now, &events)?;
+            let added = Revocations::load(Some(self.home))?.add(self.home, vec![entry]);
+            waiting.settle(added)?;
         }
         Ok((key, self.enter_events()))
     }
@@ -160,17 +178,18 @@ impl<'a> KeyAdmin<'a> {
     }
 
     fn enter_events(&mut self) -> KeyChange {
-        let entered = self
-            .ledger()
-            .and_then(|ledger| key_events::enter(&mut self.keys, &ledger));
+        let entered = self.ledger().and_then(|ledger| {
+            let of_keys = key_events::enter(&mut self.keys, &ledger)?;
+            Ok(of_keys + trust_events::enter(self.home, &ledger)?)
+        });
         match entered {
             Ok(entered) => KeyChange {
                 entered,
-                waiting: None,
+                ..KeyChange::default()
             },
             Err(error) => KeyChange {
-                entered: 0,
                 waiting: Some(error.to_string()),
+                ..KeyChange::default()
             },
         }
     }

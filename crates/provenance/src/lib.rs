@@ -6,6 +6,8 @@
 //! works without one, and then says what it could not check.
 
 mod admission;
+mod asking;
+mod attest;
 mod binding;
 mod config;
 mod decided;
@@ -20,7 +22,9 @@ mod key_events;
 mod lookup;
 mod make;
 mod mark_keys;
+mod origin;
 mod policies;
+mod preview;
 mod read_back;
 mod report;
 mod request;
@@ -28,11 +32,17 @@ mod signing;
 mod time;
 mod told;
 pub mod trust;
+mod trust_events;
 mod verify;
 mod witnesses;
 
+pub use asking::{Asked, Policies, ask_policies};
+pub use attest::Attester;
 pub use colophon_calendar::rfc3339;
-pub use config::{AnchorKind, AnchorList, Config, Setting, ShownSetting, Strength, ValueOrigin};
+pub use config::{
+    AnchorKind, AnchorList, Config, Origin, Setting, ShownSetting, Strength, ValueOrigin, Written,
+    WrittenValue,
+};
 pub use error::ProvenanceError;
 pub use generated::{
     Backend, GeneratedRequest, GenerationFacts, ModelFacts, ModelOutput, Prompt, WeightsFile,
@@ -41,6 +51,7 @@ pub use home::{Home, InitOptions};
 pub use issue::Issuer;
 pub use key_admin::{KeyAdmin, KeyChange};
 pub use make::{MarkedFile, mark_only};
+pub use preview::{PREVIEW_SIDE, preview_file};
 pub use report::{
     AgentEvidence, BindingAgreement, CodeEvidence, Comparison, Container, Contradiction,
     CountedTime, ErasedEvidence, Evidence, FaintMark, FieldEvidence, FingerprintEvidence,
@@ -53,12 +64,16 @@ pub use report::{
 };
 pub use request::{Destination, IssueOptions, Issued, StampRequest, Steps};
 pub use signing::TimeStamps;
-pub use verify::{Examination, Verifier, VerifierOptions};
+pub use trust_events::TrustTold;
+pub use verify::{Examination, ReportOptions, Verifier, VerifierOptions};
 pub use witnesses::{WITNESS_POLICY_FILE, WayToWitnesses};
 
+pub use colophon_fingerprint::MATCH_DISTANCE;
 pub use colophon_imaging::{Format, Limits};
 pub use colophon_keys::Passphrase;
-pub use colophon_manifest::{DigitalSourceType, SignerError};
+pub use colophon_manifest::{
+    DigitalSourceType, FINGERPRINT_ALG, ManifestError, SignerError, WATERMARK_ALG, active_manifest,
+};
 pub use colophon_policy::{Action, Finding};
 pub use colophon_signals::{Class, Says, Source};
 pub use colophon_watermark::{EmbedOptions, HeatMap};

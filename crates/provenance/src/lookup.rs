@@ -4,6 +4,7 @@ use colophon_fingerprint::MATCH_DISTANCE;
 use colophon_ledger::{Entry, Ledger, LedgerError, Private};
 use colophon_manifest::ManifestReport;
 use colophon_policy::{Binding, LedgerState};
+use colophon_wording::Wording;
 
 use crate::binding::{Examined, compare};
 use crate::report::{Comparison, Matched};
@@ -28,13 +29,43 @@ pub(crate) struct Answer {
     /// A record that looks alike, its inclusion proven, with the distance in bits.
     pub alike: Option<(Entry, u32)>,
     /// Why the ledger could not answer in full.
-    pub problem: Option<String>,
+    pub problem: Option<Why>,
+}
+
+/// Why something was not asked.
+#[derive(Clone)]
+pub(crate) enum Why {
+    /// In the words of whoever failed.
+    Said(String),
+    /// There is no home to find it in.
+    NoHome {
+        /// The sentence about what is missing.
+        what: &'static str,
+        /// Where the home was looked for.
+        place: Option<String>,
+    },
+}
+
+impl Why {
+    /// In the report's language.
+    pub fn tell(&self, wording: &Wording) -> String {
+        match self {
+            Self::Said(said) => said.clone(),
+            Self::NoHome { what, place } => {
+                let place = match place {
+                    Some(place) => wording.fill("not-checked.no-home-at", &[("place", place)]),
+                    None => wording.text("not-checked.no-home"),
+                };
+                wording.fill(what, &[("place", &place)])
+            }
+        }
+    }
 }
 
 /// Why there is no answer from a ledger.
 #[derive(Clone)]
 pub(crate) struct Trouble {
-    pub why: String,
+    pub why: Why,
     /// It is there, and damaged.
     pub damaged: bool,
 }
@@ -43,7 +74,7 @@ impl From<LedgerError> for Trouble {
     fn from(error: LedgerError) -> Self {
         Self {
             damaged: matches!(error, LedgerError::Damaged(_)),
-            why: error.to_string(),
+            why: Why::Said(error.to_string()),
         }
     }
 }

@@ -107,12 +107,6 @@ pub(crate) fn in_force(home: Option<&Home>) -> Result<Files, ProvenanceError> {
     }
 }
 
-/// The bundle of a home, whole.
-pub(crate) fn bundle(home: &Home) -> Result<Bundle, ProvenanceError> {
-    Bundle::load(in_force(Some(home))?)
-        .map_err(|problems| ProvenanceError::policy(&home.policies(), problems))
-}
-
 /// What a bundle decides, as an error when it refuses.
 pub(crate) fn refuse_unless(
     bundle: &Bundle,

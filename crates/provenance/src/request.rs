@@ -127,8 +127,12 @@ pub struct Issued {
     pub bytes: u64,
     /// Its SHA-256, hex.
     pub sha256: String,
-    /// Number of the ledger record.
+    /// Number of the ledger record in its shard.
     pub record: u64,
+    /// Shard and number of the ledger record, such as `2026h2/17`: the name that stays. Not in the command line's line of JSON,
+    /// which tells the number.
+    #[serde(skip)]
+    pub record_id: String,
     /// RFC 6962 leaf hash of the record, hex.
     pub leaf_hash: String,
     /// The id in the pixels, 16 hex digits.

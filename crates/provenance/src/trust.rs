@@ -17,7 +17,7 @@ use crate::{Home, ProvenanceError};
 use colophon_calendar::{Span, rfc3339};
 
 pub use colophon_manifest::AnchorFacts;
-pub use revoked::{Revocations, certificate};
+pub use revoked::{Revocations, certificate, certificate_code};
 
 /// Largest file of a list in a home, bytes.
 const MAX_LIST_BYTES: u64 = 8 << 20;
@@ -115,6 +115,11 @@ impl ListFile {
             allowed: self.allowed.clone(),
             key_usages: self.key_usages.clone(),
         }
+    }
+
+    /// What its file holds.
+    pub(crate) fn text(&self) -> Result<String, ProvenanceError> {
+        toml::to_string(self).map_err(|error| refused(&error.to_string()))
     }
 
     /// Whether the day on which it was to be replaced has passed by `today`, `YYYY-MM-DD`.
@@ -223,8 +228,7 @@ impl Lists {
                 list.name
             )));
         }
-        let text = toml::to_string(&list).map_err(|error| refused(&error.to_string()))?;
-        write(home, &format!("{}.toml", list.name), &text)?;
+        write(home, &format!("{}.toml", list.name), &list.text()?)?;
         self.put(list);
         Ok(())
     }

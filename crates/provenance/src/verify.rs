@@ -3,12 +3,14 @@
 mod contradictions;
 mod examine;
 mod mark;
+mod not_checked;
 mod open;
 mod recover;
 mod statements;
 mod timeline;
 mod traces;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use colophon_fingerprint::MATCH_DISTANCE;
@@ -27,18 +29,26 @@ use sha2::{Digest as _, Sha256};
 use crate::binding::Examined;
 use crate::facts::{agent_text, agreement};
 use crate::hex;
-use crate::lookup::{self, Answer, Question, Trouble};
+use crate::lookup::{self, Answer, Question, Trouble, Why};
 use crate::report::{
     Container, Evidence, FingerprintEvidence, LedgerEvidence, Matched, Nearest, NotChecked,
     Outcome, Report, ReportError, ReportVerdict, Tool, TrustListEvidence, WatermarkEvidence,
 };
 use examine::{Attached, ManifestReader, Pixels};
 use mark::{LedgerIds, MarkReader};
-pub use open::VerifierOptions;
+pub use open::{ReportOptions, VerifierOptions};
 use timeline::Timeline;
 
 /// Checks pictures; for use from many threads. Writes nothing and opens no connection.
 pub struct Verifier {
+    shared: Arc<Shared>,
+    options: ReportOptions,
+    wording: &'static Wording,
+    confinement: Vec<String>,
+}
+
+/// What every check is made with, whatever is wanted of its report.
+struct Shared {
     limits: Limits,
     deadline: Duration,
     anchors: TrustAnchors,
@@ -46,17 +56,12 @@ pub struct Verifier {
     table: VerdictTable,
     policy: PolicyHash,
     /// Or why there is none.
-    detector: Result<Detector, String>,
+    detector: Result<Detector, Why>,
     /// Ids of the watermark keys in the detector's order: the one in use, then former ones.
     mark_keys: Vec<String>,
     /// Or why there is none.
     ledger: Result<Ledger, Trouble>,
     ids: LedgerIds,
-    full: bool,
-    crjson: bool,
-    wording: &'static Wording,
-    heat_map: bool,
-    confinement: Vec<String>,
 }
 
 /// A report, and what is too large for it.
@@ -65,9 +70,9 @@ pub struct Verifier {
 pub struct Examination {
     /// The report.
     pub report: Report,
-    /// Where in the picture the mark reads, if [`VerifierOptions::heat_map`] asks for it.
+    /// Where in the picture the mark reads, if [`ReportOptions::heat_map`] asks for it.
     pub heat_map: Option<HeatMap>,
-    /// The validator's own report on the manifest (crJSON), if [`VerifierOptions::crjson`] asks for it.
+    /// The validator's own report on the manifest (crJSON), if [`ReportOptions::crjson`] asks for it.
     pub crjson: Option<String>,
 }
 
@@ -81,12 +86,24 @@ struct Read {
 impl std::fmt::Debug for Verifier {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Verifier")
-            .field("trust_lists", &self.trust_lists)
+            .field("trust_lists", &self.shared.trust_lists)
+            .field("options", &self.options)
             .finish_non_exhaustive()
     }
 }
 
 impl Verifier {
+    /// The same verifier, with other reports. Keys, lists and the ledger are shared, so that it costs nothing.
+    #[must_use]
+    pub fn reporting(&self, options: ReportOptions) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            options,
+            wording: Wording::of(options.language),
+            confinement: self.confinement.clone(),
+        }
+    }
+
     /// Says what confines this process, for the reports.
     pub fn confined_by(&mut self, confinement: Vec<String>) {
         self.confinement = confinement;
@@ -94,7 +111,7 @@ impl Verifier {
 
     /// The bounds on pictures, for reading files.
     pub fn limits(&self) -> &Limits {
-        &self.limits
+        &self.shared.limits
     }
 
     /// A report on a file that could not be checked at all, such as a folder, or one whose check was ended.
@@ -133,14 +150,14 @@ impl Verifier {
     ) -> Examination {
         let start = Instant::now();
         let reader = ManifestReader {
-            limits: &self.limits,
-            anchors: &self.anchors,
-            deadline: self.deadline,
-            crjson: self.crjson,
+            limits: &self.shared.limits,
+            anchors: &self.shared.anchors,
+            deadline: self.shared.deadline,
+            crjson: self.options.crjson,
             wording: self.wording,
         };
         let (pixels, (mut attached, mut findings)) = rayon::join(
-            || examine::pixels(bytes, &self.limits, self.mark_reader()),
+            || examine::pixels(bytes, &self.shared.limits, self.mark_reader()),
             || (reader.read(bytes, store), examine::metadata(bytes)),
         );
         attached.or_remote(findings.remote_manifest.as_deref());
@@ -154,11 +171,11 @@ impl Verifier {
     }
 
     fn mark_reader(&self) -> Option<MarkReader<'_>> {
-        let detector = self.detector.as_ref().ok()?;
+        let detector = self.shared.detector.as_ref().ok()?;
         Some(MarkReader {
             detector,
-            ledger: self.ledger.as_ref().ok(),
-            ids: &self.ids,
+            ledger: self.shared.ledger.as_ref().ok(),
+            ids: &self.shared.ids,
         })
     }
 
@@ -175,13 +192,13 @@ impl Verifier {
             .iter()
             .filter_map(|(name, value)| Some((*name, value.as_deref()?)))
             .collect();
-        let verdict = self.table.evaluate(facts, self.wording, &values);
+        let verdict = self.shared.table.evaluate(facts, self.wording, &values);
         let mut not_checked = self.not_checked(read, &answer);
         let mut evidence = self.evidence(bytes, read, &answer, &mut not_checked);
         evidence.timeline = timeline.into_entries();
         let stated = read.attached.stated().is_some();
         let manifest = read.attached.report().filter(|_| stated);
-        let log = self.ledger.as_ref().ok();
+        let log = self.shared.ledger.as_ref().ok();
         let log = log.map(|ledger| ledger.verifier_key().name());
         evidence.counted_time = Timeline::counted(manifest, &answer, log, self.wording);
         let (watermark, heat_map) = pixels
@@ -230,8 +247,8 @@ impl Verifier {
             name: "colophon".to_owned(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             validator: VALIDATOR.to_owned(),
-            policy: self.policy.to_string(),
-            trust_lists: self.trust_lists.clone(),
+            policy: self.shared.policy.to_string(),
+            trust_lists: self.shared.trust_lists.clone(),
             language: self.wording.language().code().to_owned(),
             confinement: self.confinement.clone(),
         }
@@ -286,7 +303,7 @@ impl Verifier {
     ) -> Answer {
         let detection = pixels.and_then(|pixels| pixels.mark.detection.as_ref());
         let watermark_id = detection.map(|detection| detection.payload.0);
-        let ledger = match &self.ledger {
+        let ledger = match &self.shared.ledger {
             Ok(ledger) => ledger,
             Err(trouble) => return Answer::none(trouble.clone(), watermark_id),
         };
@@ -319,7 +336,7 @@ impl Verifier {
                     Source::Blind => WatermarkState::Found,
                     Source::Issued(_) => WatermarkState::Matched,
                 },
-                Some(None) if self.detector.is_ok() => WatermarkState::Absent,
+                Some(None) if self.shared.detector.is_ok() => WatermarkState::Absent,
                 _ => WatermarkState::NotChecked,
             },
             ledger: answer.state,
@@ -349,17 +366,18 @@ impl Verifier {
     ) -> Evidence {
         let (pixels, attached) = (read.pixels.as_ref().ok(), &read.attached);
         let origin = self
+            .shared
             .ledger
             .as_ref()
             .map_or("", |ledger| ledger.verifier_key().name());
-        let recovered = match (&self.ledger, pixels, &answer.hit) {
+        let recovered = match (&self.shared.ledger, pixels, &answer.hit) {
             (Ok(ledger), Some(pixels), Some(hit)) => {
                 let source = recover::Source {
                     ledger,
-                    anchors: &self.anchors,
-                    deadline: self.deadline,
+                    anchors: &self.shared.anchors,
+                    deadline: self.shared.deadline,
                     wording: self.wording,
-                    full: self.full,
+                    full: self.options.full,
                 };
                 source
                     .recover(bytes, pixels, attached.report(), hit)
@@ -371,13 +389,13 @@ impl Verifier {
             _ => None,
         };
         Evidence {
-            manifest: attached.evidence(self.wording, self.full),
+            manifest: attached.evidence(self.wording, self.options.full),
             watermark: None,
             faint_mark: pixels.and_then(|pixels| pixels.mark.faint),
             ledger: answer
                 .hit
                 .as_ref()
-                .map(|hit| LedgerEvidence::new(hit, origin, self.full)),
+                .map(|hit| LedgerEvidence::new(hit, origin, self.options.full)),
             recovered_manifest: recovered,
             fingerprint: pixels.and_then(|pixels| {
                 let (hashes, quality) = pixels.fingerprint.as_ref()?;
@@ -390,7 +408,7 @@ impl Verifier {
                         .map(|(entry, distance)| Nearest::new(entry, *distance)),
                 })
             }),
-            signals: traces::evidence(&read.findings.signals, self.wording, self.full),
+            signals: traces::evidence(&read.findings.signals, self.wording, self.options.full),
             unreadable_marks: traces::unreadable(&read.findings),
             timeline: Vec::new(),
             counted_time: None,
@@ -409,71 +427,23 @@ impl Verifier {
             .filter(|hit| hit.matched_by.contains(&Matched::Watermark));
         let issued = marked.map(|hit| (hit.entry.record.width, hit.entry.record.height));
         let examined = (pixels.luma.width(), pixels.luma.height());
-        let detector = self.detector.as_ref().ok().filter(|_| self.heat_map);
+        let detector = self
+            .shared
+            .detector
+            .as_ref()
+            .ok()
+            .filter(|_| self.options.heat_map);
         let heat_map = detector.map(|detector| detector.heat_map(&pixels.luma, detection));
-        let mut told =
-            WatermarkEvidence::new(detection, issued, examined, self.full, heat_map.as_ref());
+        let mut told = WatermarkEvidence::new(
+            detection,
+            issued,
+            examined,
+            self.options.full,
+            heat_map.as_ref(),
+        );
         let former = Some(detection.key_index).filter(|index| *index > 0);
-        told.former_key = former.and_then(|index| self.mark_keys.get(index).cloned());
+        told.former_key = former.and_then(|index| self.shared.mark_keys.get(index).cloned());
         Some((told, heat_map))
-    }
-
-    fn not_checked(&self, read: &Read, answer: &Answer) -> Vec<NotChecked> {
-        let (pixels, attached) = (&read.pixels, &read.attached);
-        let text = |key: &str| self.wording.text(&format!("not-checked.{key}"));
-        let fill = |key: &str, values: &[(&str, &str)]| {
-            self.wording.fill(&format!("not-checked.{key}"), values)
-        };
-        let mut list = Vec::new();
-        let mut push = |what: &str, why: &str| list.push(NotChecked::new(what, why));
-        if let Some(why) = &attached.not_checked {
-            push("manifest", why);
-        }
-        if let Some(why) = attached.revocation_not_checked(self.wording) {
-            push("revocation", &why);
-        }
-        match (pixels, &self.detector) {
-            (Err(_), _) => push("watermark", &text("watermark-undecoded")),
-            (Ok(_), Err(why)) => push("watermark", why),
-            (Ok(_), Ok(_)) => {}
-        }
-        if let Ok(pixels) = pixels {
-            if let Some(why) = &pixels.mark.problem {
-                push("faint-marks", why);
-            }
-            if pixels.frames > 1 {
-                push(
-                    "frames",
-                    &fill("frames", &[("count", &pixels.frames.to_string())]),
-                );
-            }
-            if answer.hit.is_none() && self.ledger.is_ok() && pixels.reliable_hashes().is_none() {
-                push("likeness", &text("likeness"));
-            }
-        }
-        if let Some(why) = &answer.problem {
-            push("ledger", why);
-        }
-        for mark in &read.findings.unreadable_marks {
-            let values = [
-                ("name", mark.name.as_str()),
-                ("named-by", mark.named_by.as_str()),
-            ];
-            push("unreadable-mark", &fill("unreadable-mark", &values));
-        }
-        for problem in &read.findings.problems {
-            let sentence = self
-                .wording
-                .text(&format!("signal.problem.{}", problem.what));
-            push("metadata", &format!("{sentence} ({})", problem.place));
-        }
-        for list in self.trust_lists.iter().filter(|list| list.stale) {
-            let date = list.next_update.as_deref().unwrap_or_default();
-            let values = [("name", list.name.as_str()), ("date", date)];
-            push("trust-list", &fill("trust-list-stale", &values));
-        }
-        push("marks-of-others", &text("marks-of-others"));
-        list
     }
 }
 

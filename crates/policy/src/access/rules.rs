@@ -33,7 +33,7 @@ pub enum Effect {
 }
 
 /// One policy.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Rule {
     /// Its `@id`.
     pub id: String,
@@ -48,6 +48,7 @@ pub struct Rule {
     /// What it asks in return, if it permits.
     pub obligations: Obligations,
     /// Its text without layout and comments.
+    #[serde(skip)]
     pub text: String,
 }
 

@@ -6,8 +6,8 @@ use std::sync::LazyLock;
 
 use colophon_policy::{
     Action, AssetHash, Binding, Camera, Contradiction, Facts, Finding, FingerprintMatch,
-    LedgerState, ManifestAgreement, ManifestState, Statement, Trace, Verdict, VerdictTable,
-    WatermarkState,
+    LedgerState, ManifestAgreement, ManifestState, Statement, TableRule, Trace, Verdict,
+    VerdictTable, WatermarkState,
 };
 use colophon_wording::{Language, Wording};
 use proptest::prelude::*;
@@ -186,6 +186,18 @@ proptest! {
         let expected = second_evaluator(rules(), facts).unwrap();
         let verdict = table.evaluate(facts, Wording::of(Language::English), &VALUES);
         prop_assert_eq!(verdict.rule_id, expected);
+    }
+
+    #[test]
+    fn rules_as_they_are_told_decide_as_the_table_does(facts in any_facts()) {
+        let codes = facts.codes();
+        let is_so = |signal: &str, value: &str| codes.contains(&format!("{signal}={value}"));
+        let holds = |rule: &TableRule<'_>| {
+            let mut conditions = rule.when.iter();
+            conditions.all(|(signal, values)| values.iter().any(|value| is_so(signal, value)))
+        };
+        let first = table().rules().find(holds).map(|rule| rule.rule.to_owned());
+        prop_assert_eq!(first, Some(judged(facts).rule_id));
     }
 
     #[test]

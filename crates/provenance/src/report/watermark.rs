@@ -22,7 +22,7 @@ pub struct WatermarkEvidence {
     /// How strong it is.
     pub strength: MarkStrength,
     /// Log10 of the bound on the probability that an unmarked picture gives any id; only for
-    /// operators, see [`crate::VerifierOptions::full`].
+    /// operators, see [`crate::ReportOptions::full`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub log10_false_positive: Option<f64>,
     /// Id of the key that it was made with, when that is a former one.
@@ -31,7 +31,7 @@ pub struct WatermarkEvidence {
     /// How the picture was turned since it was marked.
     pub geometry: Geometry,
     /// Where in the picture the mark reads; only for operators, see
-    /// [`crate::VerifierOptions::heat_map`].
+    /// [`crate::ReportOptions::heat_map`].
     #[serde(skip_serializing_if = "Option::is_none")]
     pub heat_map: Option<HeatMapEvidence>,
 }

@@ -155,6 +155,21 @@ fn unhex(text: &str) -> Option<Vec<u8>> {
         .collect()
 }
 
+/// A certificate's name in one line: its SHA-256, or the issuer's and the serial number.
+pub fn certificate_code(certificate: &CertificateName) -> String {
+    match certificate {
+        CertificateName::Sha256(sha256) => crate::hex(sha256),
+        CertificateName::Serial {
+            issuer_sha256,
+            serial,
+        } => format!(
+            "issuer {} serial {}",
+            crate::hex(issuer_sha256),
+            crate::hex(serial)
+        ),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,5 +1,6 @@
 //! Setting a verifier up: keys, lists, rules, ledger.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use colophon_imaging::Limits;
@@ -8,15 +9,31 @@ use colophon_ledger::Ledger;
 use colophon_manifest::TrustAnchors;
 use colophon_watermark::Detector;
 use colophon_wording::{Language, Wording};
+use serde::{Deserialize, Serialize};
 
-use super::Verifier;
 use super::mark::LedgerIds;
+use super::{Shared, Verifier};
 use crate::config::{Config, LOCAL_LIST};
-use crate::lookup::Trouble;
+use crate::lookup::{Trouble, Why};
 use crate::mark_keys::MarkKeys;
 use crate::report::TrustListEvidence;
 use crate::trust::{Lists, Revocations};
 use crate::{Home, ProvenanceError};
+
+/// What is wanted of the reports; each check may want something else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportOptions {
+    /// Whether reports tell everything: what may tell of a person (prompts, names, places, serial numbers), and
+    /// how strong a mark is as a number. For operators only: an attacker could follow the number down.
+    pub full: bool,
+    /// Whether the validator's own report on manifests (crJSON) is wanted. It holds all that they say.
+    pub crjson: bool,
+    /// Language of the sentences.
+    pub language: Language,
+    /// Whether reports tell where in the picture the mark reads. For operators only, for the same
+    /// reason.
+    pub heat_map: bool,
+}
 
 /// How a verifier checks.
 #[derive(Debug, Default)]
@@ -29,16 +46,8 @@ pub struct VerifierOptions {
     pub limits: Option<Limits>,
     /// Longest time for reading one manifest; from the settings when `None`.
     pub deadline: Option<Duration>,
-    /// Whether reports tell everything: what may tell of a person (prompts, names, places, serial numbers), and
-    /// how strong a mark is as a number. For operators only: an attacker could follow the number down.
-    pub full: bool,
-    /// Whether the validator's own report on manifests (crJSON) is wanted. It holds all that they say.
-    pub crjson: bool,
-    /// Language of the sentences.
-    pub language: Language,
-    /// Whether reports tell where in the picture the mark reads. For operators only, for the same
-    /// reason.
-    pub heat_map: bool,
+    /// What is wanted of the reports, unless [`Verifier::reporting`] says otherwise.
+    pub report: ReportOptions,
 }
 
 impl Verifier {
@@ -54,8 +63,7 @@ impl Verifier {
         let policies = crate::policies::in_force(home)?;
         let mut anchors = TrustAnchors::none();
         let mut trust_lists = Vec::new();
-        let wording = Wording::of(options.language);
-        let (mut detector, mut ledger) = no_home(home, wording);
+        let (mut detector, mut ledger) = no_home(home);
         let mut mark_keys = Vec::new();
         if let Some(home) = home.filter(|home| home.has_keys()) {
             match KeyStore::open(&home.keys(), options.passphrase) {
@@ -69,7 +77,7 @@ impl Verifier {
                     (detector, mark_keys) = open_detector(&keys)?;
                 }
                 Err(error) => {
-                    detector = Err(error.to_string());
+                    detector = Err(Why::Said(error.to_string()));
                     ledger = Err(trouble(error.into()));
                 }
             }
@@ -93,7 +101,7 @@ impl Verifier {
             anchors = anchors.with_list(name, colophon_manifest::ListKind::Local, pem)?;
             trust_lists.push(TrustListEvidence::local(name));
         }
-        Ok(Self {
+        let shared = Shared {
             limits: options.limits.unwrap_or_else(|| config.limits()),
             deadline: options
                 .deadline
@@ -109,31 +117,25 @@ impl Verifier {
             mark_keys,
             ledger,
             ids: LedgerIds::default(),
-            full: options.full,
-            crjson: options.crjson,
-            wording,
-            heat_map: options.heat_map,
+        };
+        Ok(Self {
+            shared: Arc::new(shared),
+            options: options.report,
+            wording: Wording::of(options.report.language),
             confinement: Vec::new(),
         })
     }
 }
 
-fn no_home(
-    home: Option<&Home>,
-    wording: &Wording,
-) -> (Result<Detector, String>, Result<Ledger, Trouble>) {
-    let place = home.map_or_else(
-        || wording.text("not-checked.no-home"),
-        |home| {
-            let root = home.root.display().to_string();
-            wording.fill("not-checked.no-home-at", &[("place", &root)])
-        },
-    );
-    let because = |key: &str| wording.fill(&format!("not-checked.{key}"), &[("place", &place)]);
+fn no_home(home: Option<&Home>) -> (Result<Detector, Why>, Result<Ledger, Trouble>) {
+    let without = |what| Why::NoHome {
+        what,
+        place: home.map(|home| home.root.display().to_string()),
+    };
     (
-        Err(because("no-watermark-key")),
+        Err(without("not-checked.no-watermark-key")),
         Err(Trouble {
-            why: because("no-ledger"),
+            why: without("not-checked.no-ledger"),
             damaged: false,
         }),
     )
@@ -143,20 +145,20 @@ fn trouble(error: ProvenanceError) -> Trouble {
     match error {
         ProvenanceError::Ledger(error) => error.into(),
         other => Trouble {
-            why: other.to_string(),
+            why: Why::Said(other.to_string()),
             damaged: false,
         },
     }
 }
 
 /// A detector or why there is none, and the ids of its keys.
-type Marks = (Result<Detector, String>, Vec<String>);
+type Marks = (Result<Detector, Why>, Vec<String>);
 
 fn open_detector(keys: &KeyStore) -> Result<Marks, ProvenanceError> {
     match MarkKeys::open(keys) {
         Ok(all) => Ok((Ok(all.detector()), all.ids)),
         // The user can do better at once; a report that nothing was found would mislead.
         Err(error @ KeysError::WrongPassphrase(_)) => Err(error.into()),
-        Err(error) => Ok((Err(error.to_string()), Vec::new())),
+        Err(error) => Ok((Err(Why::Said(error.to_string())), Vec::new())),
     }
 }

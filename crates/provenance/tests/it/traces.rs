@@ -6,8 +6,8 @@ use colophon_manifest::{
     Agent, DigitalSourceType, ManifestSpec, Origin, SignerError, TrainingUse, sign,
 };
 use colophon_provenance::{
-    Action, Class, Language, Outcome, Report, Source, StampRequest, TimelineGrade, Verifier,
-    VerifierOptions,
+    Action, Class, Language, Outcome, Report, ReportOptions, Source, StampRequest, TimelineGrade,
+    Verifier, VerifierOptions,
 };
 
 use crate::support::{NOW, Place, picture, png, rule, scene, stripped};
@@ -27,9 +27,13 @@ fn from_web_ui() -> Picture {
 }
 
 fn full(place: &Place, bytes: &[u8], language: Language) -> Report {
-    let options = VerifierOptions {
+    let report = ReportOptions {
         full: true,
         language,
+        ..ReportOptions::default()
+    };
+    let options = VerifierOptions {
+        report,
         ..VerifierOptions::default()
     };
     Verifier::open(Some(&place.home), options)
