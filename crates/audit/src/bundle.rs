@@ -1,10 +1,7 @@
 //! The bundle to hand over: everything that a stranger needs to check one picture's record with public tools.
 
-use std::io::{Cursor, Write as _};
-
+use colophon_archive::pack_zip;
 use colophon_tlog::VerifierKey;
-use zip::write::SimpleFileOptions;
-use zip::{CompressionMethod, DateTime, ZipWriter};
 
 use crate::text::hex;
 use crate::{AuditError, Life};
@@ -33,6 +30,17 @@ pub struct BundleParts {
     pub witness_policy: Option<Vec<u8>>,
     /// The signed list of shards.
     pub shards: Option<Vec<u8>>,
+    /// The COSE receipt, if there is a key to sign one.
+    pub receipt: Option<ReceiptFile>,
+}
+
+/// A COSE receipt (RFC 9942) and what it is checked with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReceiptFile {
+    /// The receipt.
+    pub receipt: Vec<u8>,
+    /// The public key, PEM.
+    pub key_pem: String,
 }
 
 /// Packs a bundle: the same input gives the same bytes. Only public facts come into it.
@@ -61,9 +69,18 @@ pub fn bundle(life: &Life, parts: &BundleParts) -> Result<Vec<u8>, AuditError> {
     if let Some(shards) = &parts.shards {
         files.push(file("shards.note", shards.clone()));
     }
+    if let Some(receipt) = &parts.receipt {
+        files.push(file("record.receipt", receipt.receipt.clone()));
+        files.push(file(
+            "receipt-key.pem",
+            receipt.key_pem.clone().into_bytes(),
+        ));
+    }
     files.extend(parts.certificates.iter().cloned());
     files.sort_by(|a, b| a.name.cmp(&b.name));
-    pack(&files).map_err(|error| AuditError::Pack(error.to_string()))
+    // Stored and all of one time, so that nothing but the files decides on the bytes.
+    let files = files.iter().map(|file| (file.name.as_str(), &*file.bytes));
+    pack_zip(files).map_err(|error| AuditError::Pack(error.to_string()))
 }
 
 fn file(name: &str, bytes: Vec<u8>) -> NamedFile {
@@ -71,20 +88,6 @@ fn file(name: &str, bytes: Vec<u8>) -> NamedFile {
         name: name.to_owned(),
         bytes,
     }
-}
-
-/// Stored, not compressed, and all of one time, so that nothing but the files decides on the bytes.
-fn pack(files: &[NamedFile]) -> zip::result::ZipResult<Vec<u8>> {
-    let options = SimpleFileOptions::default()
-        .compression_method(CompressionMethod::Stored)
-        .last_modified_time(DateTime::default())
-        .unix_permissions(0o644);
-    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
-    for file in files {
-        zip.start_file(&*file.name, options)?;
-        zip.write_all(&file.bytes)?;
-    }
-    Ok(zip.finish()?.into_inner())
 }
 
 /// The instructions, with the steps left out for which there are no files.
@@ -104,6 +107,7 @@ fn readme(life: &Life, parts: &BundleParts) -> Vec<u8> {
             "<!-- certificates -->" => shown = !parts.certificates.is_empty(),
             "<!-- witnesses -->" => shown = parts.witness_policy.is_some(),
             "<!-- shards -->" => shown = parts.shards.is_some(),
+            "<!-- receipt -->" => shown = parts.receipt.is_some(),
             "<!-- end -->" => shown = true,
             line if shown => {
                 text.push_str(line);

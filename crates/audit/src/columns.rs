@@ -183,6 +183,18 @@ impl Row {
         Ok(row)
     }
 
+    /// A hit as a JSON object: its public cells, its place, and whether it is proven.
+    ///
+    /// # Errors
+    /// As [`Row::of`].
+    pub fn json_of(hit: &Hit) -> Result<Value, RecordError> {
+        let mut value = Self::of(hit)?.to_json();
+        value["record"] = hit.id.to_string().into();
+        value["proven"] = hit.inclusion.is_ok().into();
+        value["problem"] = hit.inclusion.as_ref().err().map(ToString::to_string).into();
+        Ok(value)
+    }
+
     /// The row of a leaf, without private facts.
     ///
     /// # Errors

@@ -65,6 +65,9 @@ pub enum AuditError {
         /// The system's answer.
         source: io::Error,
     },
+    /// Whoever reads what is written as it comes takes no more.
+    #[error("the rest could not be handed over: {0}")]
+    Stream(io::Error),
     /// The bundle could not be packed.
     #[error("the bundle could not be packed: {0}")]
     Pack(String),

@@ -3,6 +3,7 @@
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use colophon_archive::ZipStream;
 use colophon_ledger::{Hit, Query};
 use colophon_tabular::{Column, Form, Staged, Table};
 use colophon_tlog::{NoteSigner, leaf_hash};
@@ -13,6 +14,8 @@ use crate::{ALL_COLUMNS, AuditError, PUBLIC_COLUMNS, Row};
 
 /// Entries taken from the ledger at once.
 const PAGE: usize = 1_024;
+/// How to check an export in an archive.
+const EXPORT_README: &str = include_str!("export/README.md");
 /// Name of the table in Parquet.
 const SCHEMA: &str = "colophon_ledger";
 
@@ -75,6 +78,41 @@ pub fn export(
         statement,
         statement_file,
     })
+}
+
+/// Writes every answer of `query` into a zip archive as it comes, then the signed statement on the table, the key of
+/// the ledger and how to check both. Memory does not grow with the ledger; the archive has no statement, and no end,
+/// before the last row is in it. `private` as of [`export`].
+///
+/// # Errors
+/// [`AuditError::Unproven`] when an entry is not in the signed log; [`AuditError::Stream`] when `to` takes no more.
+pub fn export_zip(
+    query: &Query<'_>,
+    to: impl Write + Send,
+    form: Form,
+    private: bool,
+    signer: &dyn NoteSigner,
+) -> Result<Statement, AuditError> {
+    let table = format!("ledger.{}", form.name());
+    let mut zip = ZipStream::new(to);
+    zip.start(&table).map_err(AuditError::Stream)?;
+    let statement =
+        write(query, &mut zip, form, private).map_err(|error| error.or_io(AuditError::Stream))?;
+    let note = statement.sign(signer)?.to_string();
+    let key = signer.verifier_key().to_string();
+    let readme = EXPORT_README
+        .replace("{{table}}", &table)
+        .replace("{{key}}", &key);
+    for (name, text) in [
+        (format!("{table}.statement"), note),
+        ("log.vkey".to_owned(), format!("{key}\n")),
+        ("README.md".to_owned(), readme),
+    ] {
+        zip.start(&name).map_err(AuditError::Stream)?;
+        zip.write_all(text.as_bytes()).map_err(AuditError::Stream)?;
+    }
+    zip.finish().map_err(AuditError::Stream)?;
+    Ok(statement)
 }
 
 /// An error of the ledger, or of the file.

@@ -22,11 +22,11 @@ mod statement;
 mod stats;
 mod text;
 
-pub use bundle::{BundleParts, NamedFile, bundle};
+pub use bundle::{BundleParts, NamedFile, ReceiptFile, bundle};
 pub use check::{Completeness, ExportReport, Mismatch, check_export, file_hash};
 pub use columns::{ALL_COLUMNS, PUBLIC_COLUMNS, Row};
 pub use error::AuditError;
-pub use export::{Exported, export};
+pub use export::{Exported, export, export_zip};
 pub use folder::LogFolder;
 pub use life::{Alike, Event, Life, Line};
 pub use replay::{Change, Example, Replay, checked, issued, replay};

@@ -98,7 +98,11 @@ impl Statistics {
         one_more(&mut self.by_signer, &hex(&record.signer_key_id), 1);
     }
 
-    fn add_decisions(&mut self, decisions: &Decisions) -> Result<(), LedgerError> {
+    /// Adds all logged decisions.
+    ///
+    /// # Errors
+    /// [`LedgerError`] when they cannot be read.
+    pub fn add_decisions(&mut self, decisions: &Decisions) -> Result<(), LedgerError> {
         for tally in decisions.tallies()? {
             match &tally.outcome {
                 Outcome::Issuing { allowed } => {

@@ -80,6 +80,16 @@ impl Groups {
     }
 }
 
+/// The hash that a row tells, if it tells one.
+pub(crate) fn digest_of(row: &Row) -> Option<Digest> {
+    let text = row.sha256.as_ref()?;
+    let mut digest = Digest::default();
+    for (at, byte) in digest.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(at * 2..at * 2 + 2)?, 16).ok()?;
+    }
+    Some(digest)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

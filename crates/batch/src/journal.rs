@@ -13,22 +13,23 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
+use crate::output::Told;
 use crate::{BatchError, Row};
 
 /// Form of the part file.
-const VERSION: u32 = 1;
+pub(crate) const VERSION: u32 = 1;
 /// At most so much work is lost when the machine itself fails.
 const SYNC_EVERY: Duration = Duration::from_secs(5);
 /// Longest line accepted when a part file is read again, bytes.
-const MAX_LINE: u64 = 64 << 20;
+pub(crate) const MAX_LINE: u64 = 64 << 20;
 
 /// What tells an input from any other, also from the same file after a change: a hash over path, size, time of change
 /// and what a list says of it.
 pub(crate) type Key = [u8; 16];
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-struct Header {
-    colophon_bulk: u32,
+pub(crate) struct Header {
+    pub colophon_bulk: u32,
     settings: String,
     /// Whether reports are kept besides rows.
     reports: bool,
@@ -47,11 +48,44 @@ pub(crate) struct Record {
     pub report: String,
 }
 
+impl Record {
+    /// As it goes out.
+    pub fn told(&self) -> Told<'_> {
+        Told {
+            row: &self.row,
+            report: &self.report,
+            input: self.input.as_ref(),
+        }
+    }
+
+    /// Makes it the record of another file with the same bytes.
+    pub fn rename(&mut self, name: &str, elapsed_ms: i64) {
+        self.row.file = Some(name.to_owned());
+        self.row.elapsed_ms = Some(elapsed_ms);
+        if let Ok(mut report) = serde_json::from_str::<Value>(&self.report) {
+            report["file"] = name.into();
+            report["elapsed_ms"] = elapsed_ms.into();
+            self.report = report.to_string();
+        }
+    }
+}
+
 /// Where a record stands.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Place {
     offset: u64,
     length: u32,
+}
+
+impl Place {
+    pub fn new(offset: u64, length: u32) -> Self {
+        Self { offset, length }
+    }
+
+    /// Where it begins, bytes.
+    pub fn offset(self) -> u64 {
+        self.offset
+    }
 }
 
 /// The part file, or a nameless one when nothing is to be left.
@@ -159,6 +193,32 @@ impl Journal {
             reports: header.reports,
         };
         Ok((journal, finished))
+    }
+
+    /// Goes on with a part file that was closed at `end`; what a write that failed left behind that is cut off.
+    pub fn go_on(path: &Path, end: u64) -> Result<Self, BatchError> {
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .open(path)
+            .map_err(BatchError::io("write", path))?;
+        lock(&file, path)?;
+        let length = file.metadata().map_err(BatchError::io("read", path))?.len();
+        if length != end {
+            file.set_len(end).map_err(BatchError::io("write", path))?;
+        }
+        Ok(Self {
+            file,
+            path: path.to_path_buf(),
+            end,
+            synced: Instant::now(),
+            reports: true,
+        })
+    }
+
+    /// Where the next record will begin.
+    pub fn end(&self) -> u64 {
+        self.end
     }
 
     /// Whether reports are kept.

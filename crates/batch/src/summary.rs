@@ -60,7 +60,8 @@ impl Summary {
         }))
     }
 
-    pub(crate) fn add(&mut self, row: &Row) {
+    /// Counts a row.
+    pub fn add(&mut self, row: &Row) {
         self.rows += 1;
         count(&mut self.outcomes, row.outcome.as_ref());
         count(&mut self.actions, row.action.as_ref());

@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::guarded::FetchFault;
 use crate::server_error::ServerError;
 
 /// Errors of this crate. Every message says what to do; none holds the API key. Text that came from
@@ -291,6 +292,8 @@ pub enum GatewayError {
         to: String,
         /// The reason.
         reason: String,
+        /// What kind of reason that is.
+        fault: FetchFault,
     },
     /// A log or a witness cannot be asked, or does not answer as one.
     #[error("no answer from {to}: {reason}; check the address and whether the server runs")]

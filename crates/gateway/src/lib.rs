@@ -32,7 +32,9 @@ mod exchange;
 mod extract;
 mod fetch;
 mod guarded;
+mod hook;
 mod hub;
+mod identity;
 mod job;
 mod log;
 mod parse;
@@ -44,6 +46,7 @@ mod server_error;
 mod signer;
 mod site;
 mod sniff;
+mod telemetry;
 #[cfg(test)]
 mod test_server;
 mod timestamp;
@@ -55,8 +58,12 @@ pub use backend::{Backend, MAX_RETRIES};
 pub use client::Client;
 pub use dialect::Dialect;
 pub use error::GatewayError;
-pub use guarded::{FetchLimits, fetch_guarded};
+pub use guarded::{
+    FetchFault, FetchLimits, FetchRules, NearHost, NearHostError, fetch_by_rules, fetch_guarded,
+};
+pub use hook::{HookAnswer, HookPoster};
 pub use hub::{DEFAULT_HUB, Hub, HubFile, HubModel};
+pub use identity::IdentityClient;
 pub use log::LogClient;
 pub use request::{
     ImagesRequest, MAX_COUNT, MAX_GUIDANCE, MAX_PROMPT_CHARS, MAX_SIDE, MAX_STEPS, ResponseFormat,
@@ -64,5 +71,6 @@ pub use request::{
 pub use secret::Secret;
 pub use server_error::ServerError;
 pub use signer::{FAILURES_TO_PAUSE, MAX_WAITING, PAUSE, RemoteKeyClient};
+pub use telemetry::TraceCollector;
 pub use timestamp::{MAX_TOKEN_BYTES, TimeStampAuthority};
 pub use witness::{WitnessAnswer, WitnessClient};

@@ -73,7 +73,10 @@ impl Service {
         } else {
             ureq::tls::RootCerts::WebPki
         };
-        let guard = Strangers(if encrypted { ANYWHERE } else { THIS_MACHINE });
+        let guard = Strangers {
+            networks: if encrypted { ANYWHERE } else { THIS_MACHINE },
+            near: Vec::new(),
+        };
         let sent = Sent::default();
         Ok(Self {
             agent: transport::agent(guard, roots, time, sent.clone()),

@@ -20,6 +20,7 @@ use url::Url;
 
 use crate::destinations::{Owner, Scope};
 use crate::error::GatewayError;
+use crate::guarded::NearHost;
 
 /// Largest file of root certificates: the whole bundle of a system has a quarter of a megabyte.
 const MAX_CERTIFICATE_BYTES: u64 = 4 << 20;
@@ -104,9 +105,25 @@ impl Resolver for Guard {
     }
 }
 
-/// As [`Guard`], for addresses that a stranger's file names: hands on only addresses of these networks.
+/// As [`Guard`], for addresses that strangers name: hands on only addresses of these networks, and near ones for the
+/// hosts that the operator has named.
 #[derive(Debug)]
-pub(crate) struct Strangers(pub(crate) &'static [Scope]);
+pub(crate) struct Strangers {
+    pub(crate) networks: &'static [Scope],
+    pub(crate) near: Vec<NearHost>,
+}
+
+impl Strangers {
+    /// Cloud machines hand out credentials at link-local addresses: no setting leads there.
+    fn admit(&self, uri: &Uri, found: Scope) -> bool {
+        let named = || {
+            let url = Url::parse(&uri.to_string());
+            url.is_ok_and(|url| self.near.iter().any(|host| host.is_of(&url)))
+        };
+        self.networks.contains(&found)
+            || (matches!(found, Scope::Public | Scope::Private | Scope::Loopback) && named())
+    }
+}
 
 impl Resolver for Strangers {
     fn resolve(
@@ -115,8 +132,13 @@ impl Resolver for Strangers {
         config: &Config,
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
-        let found = DefaultResolver::default().resolve(uri, config, timeout)?;
-        if found.iter().all(|a| self.0.contains(&Scope::of(a.ip()))) {
+        // However a name is not found: how would tell names of private networks from others.
+        let found = DefaultResolver::default().resolve(uri, config, timeout);
+        let found = found.map_err(|error| match error {
+            Error::Timeout(_) => error,
+            _ => Error::HostNotFound,
+        })?;
+        if found.iter().all(|a| self.admit(uri, Scope::of(a.ip()))) {
             Ok(found)
         } else {
             Err(Error::Other(Box::new(Forbidden::NotPublic)))

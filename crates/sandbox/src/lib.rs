@@ -20,5 +20,5 @@ mod worker;
 pub use confine::{Confinement, Rules, confine};
 pub use failure::{Cause, End, Failure};
 pub use frame::{Caps, Part, Reply, Request};
-pub use pool::{Pool, PoolOptions, Program};
+pub use pool::{Counts, Pool, PoolOptions, Program};
 pub use worker::{ServeError, serve};

@@ -95,7 +95,22 @@ struct State {
     /// Children that are idle, lent or being started.
     live: usize,
     stopped: bool,
+    /// Counts [`Pool::renew`]: children lent before the last time are not kept.
+    generation: u64,
     confinement: Option<Confinement>,
+    started: u64,
+    failed: u64,
+}
+
+/// What became of the children of a pool.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Idle, at work or being started.
+    pub alive: usize,
+    /// Started so far.
+    pub started: u64,
+    /// Of these, ended by a request: crashed, killed for time or memory, or talking nonsense.
+    pub failed: u64,
 }
 
 impl Pool {
@@ -123,12 +138,13 @@ impl Pool {
         let caps = &self.options.caps;
         check("header", request.header.len(), caps.header)?;
         check("body", request.body.len(), caps.body)?;
-        let mut child = self.borrow()?;
+        let (mut child, generation) = self.borrow()?;
         let result = child.exchange(request, deadline, caps, &self.watchdog);
         let worn = self
             .options
             .requests_per_child
-            .is_some_and(|most| child.served() >= most);
+            .is_some_and(|most| child.served() >= most)
+            || self.state().generation != generation;
         match result {
             Ok(reply) if worn => {
                 child.retire();
@@ -141,6 +157,7 @@ impl Pool {
             }
             Err(failed) => {
                 let failure = child.explain(failed, deadline);
+                self.state().failed += 1;
                 self.forget();
                 Err(failure)
             }
@@ -150,6 +167,16 @@ impl Pool {
     /// The layers that hold in every child started so far; `None` before the first.
     pub fn confinement(&self) -> Option<Confinement> {
         self.state().confinement
+    }
+
+    /// What became of the children so far.
+    pub fn counts(&self) -> Counts {
+        let state = self.state();
+        Counts {
+            alive: state.live,
+            started: state.started,
+            failed: state.failed,
+        }
     }
 
     /// Kills the children that are at work, and lets no more be started: their requests and all later ones end with
@@ -165,8 +192,21 @@ impl Pool {
         idle.into_iter().for_each(Running::retire);
     }
 
-    /// An idle child, or a fresh one if there may be one more; else waits.
-    fn borrow(&self) -> Result<Running, Failure> {
+    /// Has every later request answered by a child that is started from now on: one that read files which have changed
+    /// since is not asked again. Requests under way are finished.
+    pub fn renew(&self) {
+        let idle = {
+            let mut state = self.state();
+            state.generation += 1;
+            state.live -= state.idle.len();
+            std::mem::take(&mut state.idle)
+        };
+        self.changed.notify_all();
+        idle.into_iter().for_each(Running::retire);
+    }
+
+    /// An idle child, or a fresh one if there may be one more; else waits. With the generation that it is of.
+    fn borrow(&self) -> Result<(Running, u64), Failure> {
         let mut state = self.state();
         loop {
             if state.stopped {
@@ -175,15 +215,16 @@ impl Pool {
             // One that died or spoke while it was idle is no fault of this request.
             while let Some(child) = state.idle.pop() {
                 if child.is_fit() {
-                    return Ok(child);
+                    return Ok((child, state.generation));
                 }
                 state.live -= 1;
                 child.retire();
             }
             if state.live < self.options.children.max(1) {
                 state.live += 1;
+                let generation = state.generation;
                 drop(state);
-                return self.start();
+                return Ok((self.start()?, generation));
             }
             state = self
                 .changed
@@ -200,6 +241,7 @@ impl Pool {
                 let mut state = self.state();
                 let before = state.confinement.unwrap_or(confinement);
                 state.confinement = Some(before.intersection(confinement));
+                state.started += 1;
                 Ok(child)
             }
             Err(failure) => {

@@ -12,10 +12,13 @@ use std::fmt;
 use std::str::FromStr;
 use std::sync::LazyLock;
 
+use serde::{Deserialize, Serialize};
+
 pub use template::Template;
 
-/// A language of the catalogue.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+/// A language of the catalogue; as data it is its code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[serde(try_from = "String", into = "String")]
 pub enum Language {
     /// English.
     #[default]
@@ -57,6 +60,20 @@ impl FromStr for Language {
     }
 }
 
+impl TryFrom<String> for Language {
+    type Error = UnknownLanguage;
+
+    fn try_from(text: String) -> Result<Self, Self::Error> {
+        text.parse()
+    }
+}
+
+impl From<Language> for String {
+    fn from(language: Language) -> Self {
+        language.code().to_owned()
+    }
+}
+
 macro_rules! sources {
     ($($name:literal),+ $(,)?) => {
         const ENGLISH: &[(&str, &str)] = &[$(($name, include_str!(concat!("../../../policies/wording/en/", $name, ".toml")))),+];
@@ -67,10 +84,12 @@ macro_rules! sources {
 sources!(
     "checks",
     "credentials",
+    "pages",
     "pixels",
     "report",
     "signals",
-    "verdicts"
+    "verdicts",
+    "web"
 );
 
 /// The sentences of one language.

@@ -25,6 +25,7 @@ fn packed(ledger: &Ledger, n: u64) -> Vec<u8> {
         }],
         witness_policy: None,
         shards: Some(b"a list".to_vec()),
+        receipt: None,
     };
     bundle(&life, &parts).unwrap()
 }

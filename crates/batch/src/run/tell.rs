@@ -8,9 +8,9 @@ use colophon_tabular::Staged;
 
 use super::work::{Answer, Done};
 use super::{Checker, Trouble};
-use crate::alike::{Digest, Firsts, Groups};
+use crate::alike::{Firsts, Groups, digest_of};
 use crate::journal::{Journal, Place, Record};
-use crate::output::{Form, Outputs, Sink, Told};
+use crate::output::{Form, Outputs, Sink};
 use crate::{BatchError, Row, Summary};
 
 /// Takes the answers in the order of the inputs.
@@ -99,7 +99,7 @@ impl<'a, C: Checker> Teller<'a, C> {
         self.complete(number, &mut record.row)?;
         self.summary.add(&record.row);
         match &mut self.stream {
-            Some(stream) => stream.row(&told(&record)).map_err(BatchError::Output),
+            Some(stream) => stream.row(&record.told()).map_err(BatchError::Output),
             None => Ok(()),
         }
     }
@@ -121,13 +121,7 @@ impl<'a, C: Checker> Teller<'a, C> {
             });
         };
         let mut record = self.journal.record(self.rows[first as usize - 1].place)?;
-        record.row.file = Some(name.to_owned());
-        record.row.elapsed_ms = Some(elapsed);
-        if let Ok(mut report) = serde_json::from_str::<serde_json::Value>(&record.report) {
-            report["file"] = name.into();
-            report["elapsed_ms"] = elapsed.into();
-            record.report = report.to_string();
-        }
+        record.rename(name, elapsed);
         Ok(record)
     }
 
@@ -187,7 +181,7 @@ impl<'a, C: Checker> Teller<'a, C> {
             let mut record = self.journal.record(place)?;
             self.complete(number, &mut record.row)?;
             for (sink, path) in &mut sinks {
-                sink.row(&told(&record)).map_err(table(path))?;
+                sink.row(&record.told()).map_err(table(path))?;
             }
         }
         for (sink, path) in sinks {
@@ -195,21 +189,4 @@ impl<'a, C: Checker> Teller<'a, C> {
         }
         Ok(())
     }
-}
-
-fn told(record: &Record) -> Told<'_> {
-    Told {
-        row: &record.row,
-        report: &record.report,
-        input: record.input.as_ref(),
-    }
-}
-
-fn digest_of(row: &Row) -> Option<Digest> {
-    let text = row.sha256.as_ref()?;
-    let mut digest = Digest::default();
-    for (at, byte) in digest.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(text.get(at * 2..at * 2 + 2)?, 16).ok()?;
-    }
-    Some(digest)
 }

@@ -335,6 +335,15 @@ fn children_are_replaced() {
     let pool = Pool::new(Program::this(&["child", "plain"]).unwrap(), options).unwrap();
     let counts: Vec<String> = (0..7).map(|_| count(&pool)).collect();
     assert_eq!(counts, ["1", "2", "3", "1", "2", "3", "1"]);
+    pool.renew();
+    assert_eq!(count(&pool), "1", "a new one answers");
+    std::thread::scope(|scope| {
+        // Lent while the others are replaced: it finishes what it does and is not asked again.
+        let slow = scope.spawn(|| ask(&pool, "echo", b"x").map(drop));
+        pool.renew();
+        slow.join().unwrap().unwrap();
+    });
+    assert_eq!(pool.counts().alive, children_of(std::process::id()).len());
 }
 
 fn a_child_that_died_idle() {
