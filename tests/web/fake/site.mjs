@@ -1,0 +1,71 @@
+// The page's own files, as the service would serve them, and what it would make of the repository's policies.
+
+import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { extname } from "node:path";
+
+import { hash } from "./log.mjs";
+
+const ROOT = new URL("../../../", import.meta.url);
+const TYPES = { ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
+/** As strict as the service's own. */
+const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+const text = (path) => readFileSync(new URL(path, ROOT), "utf8");
+
+/**
+ * Sentences by key; the catalogue's files have sections and texts in quotes only.
+ * @param {string} toml
+ */
+export function sentences(toml) {
+  let section = "";
+  return Object.fromEntries(
+    toml.split("\n").flatMap((line) => {
+      const head = /^\[(.+)\]$/.exec(line);
+      if (head) section = `${head[1]}.`;
+      const pair = /^([\w-]+) = (".*")$/.exec(line);
+      return pair ? [[section + pair[1], JSON.parse(pair[2])]] : [];
+    }),
+  );
+}
+
+function words(language, wanted) {
+  const folder = `policies/wording/${language}/`;
+  const all = readdirSync(new URL(folder, ROOT)).map((name) => sentences(text(folder + name)));
+  return Object.fromEntries(Object.entries(Object.assign({}, ...all)).filter(([key]) => key.startsWith("verdict.") === wanted));
+}
+
+/** @param {string} path */
+export function siteFile(path) {
+  const wording = /^\/web\/wording\/(en|de)(-verdicts)?\.json$/.exec(path);
+  if (wording) return { type: "application/json", body: JSON.stringify(words(wording[1], wording[2] !== undefined)) };
+  if (path.startsWith("/web/")) {
+    const file = new URL(`web/${path.slice(5)}`, ROOT);
+    return existsSync(file) ? { type: TYPES[extname(path)] ?? "application/octet-stream", body: readFileSync(file) } : null;
+  }
+  if (/^\/(v1|tlog)\//.test(path) || /\.\w+$/.test(path)) return null;
+  return { type: "text/html; charset=utf-8", body: text("web/index.html"), headers: { "content-security-policy": CSP } };
+}
+
+/** The shipped bundle, as `GET /v1/policy` tells of it. */
+export function policy() {
+  const table = text("policies/verdicts.toml");
+  const verdict_rules = table.split("[[rule]]").slice(1).map((block) => {
+    const of = (name) => new RegExp(`^${name} = "(.+)"$`, "m").exec(block)?.[1];
+    const when = Object.fromEntries([...(/^when = \{(.*)\}$/m.exec(block)?.[1] ?? "").matchAll(/([\w-]+) = (\[.*?\])/g)].map(([, name, list]) => [name, JSON.parse(list)]));
+    return { rule: of("verdict"), finding: of("finding"), action: of("action"), when };
+  });
+  const cedar = text("policies/default.cedar");
+  const policies = [...cedar.matchAll(/^@id\("(.+)"\)\n((?:@.*\n)*)(permit|forbid)/gm)].map((match) => {
+    const line = cedar.slice(0, match.index).split("\n").length;
+    const note = (name) => new RegExp(`@${name}\\("(.+)"\\)`).exec(match[2])?.[1] ?? null;
+    const end = cedar.indexOf(";\n", match.index);
+    return { id: match[1], effect: match[3], place: { file: "default.cedar", line, column: 1, last_line: cedar.slice(0, end).split("\n").length }, reason: note("reason"), advice: note("advice"), obligations: note("min_strength") ? { "min-strength": note("min_strength"), "max-side": 2048 } : {} };
+  });
+  const names = ["default.cedar", "lexicon/en.toml", "schema.cedarschema", "verdicts.toml", "vocabulary.toml"];
+  const files = names.map((path) => ({ path, sha256: hash(Buffer.from(text(`policies/${path}`))).toString("hex"), bytes: 1, text: path.startsWith("lexicon") ? null : text(`policies/${path}`) }));
+  const signals = {};
+  for (const { when } of verdict_rules) for (const [signal, values] of Object.entries(when)) signals[signal] = [...new Set([...(signals[signal] ?? []), ...values])];
+  const vocabulary = sentences(text("policies/vocabulary.toml"));
+  const part = (name) => Object.fromEntries(Object.entries(vocabulary).filter(([key]) => key.startsWith(`${name}.`)).map(([key, meaning]) => [key.slice(name.length + 1), meaning]));
+  return { hash: hash(Buffer.from(table)).toString("hex"), origin: "published", signers: ["ledger.example.org/policy"], listing: "", note: "colophon policy bundle 1\n…\n", verdict_rules, policies, signals: Object.entries(signals).map(([name, values]) => ({ name, values })), vocabulary: { labels: part("labels"), purposes: part("purposes") }, files };
+}
