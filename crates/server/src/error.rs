@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 
 /// Errors of this crate.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,14 @@ pub enum ServerError {
         address: SocketAddr,
         /// The system's answer.
         source: io::Error,
+    },
+    /// The certificate or its key cannot be used.
+    #[error("{}: {reason}; the certificate chain and its key are expected in two PEM files", path.display())]
+    Tls {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
     },
     /// The system gives no threads or no timer.
     #[error("cannot start the server's threads; close other programs")]

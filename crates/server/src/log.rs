@@ -8,14 +8,17 @@ use std::sync::Arc;
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{Response, StatusCode, Uri};
+use axum::http::{HeaderMap, HeaderValue, Response, StatusCode, Uri, header};
+use axum::middleware::from_fn;
 use axum::routing::get;
 use colophon_tlog::Tile;
+use sha2::{Digest as _, Sha256};
 
-use crate::routes::{Routes, answer, sentence};
+use crate::routes::{Routes, answer, in_time, sentence};
 
 /// Longest file of a log: an entry bundle of 256 entries of 65,535 bytes, each with its length before it.
 const MOST_BYTES: u64 = 256 * (2 + 65_535);
+const TEXT: &str = "text/plain; charset=utf-8";
 /// Most folders above a log's files.
 const MOST_FOLDERS: usize = 4;
 
@@ -25,12 +28,14 @@ const MOST_FOLDERS: usize = 4;
 ///
 /// What changes is not to be cached; tiles and bundles never change and may be for a year.
 pub fn log_routes(folder: PathBuf, lists: &'static [&'static str]) -> Routes {
-    let log = Arc::new(Log { folder, lists });
-    Routes(Router::new().fallback(get(file)).with_state(log))
+    let log = Arc::new(Log::new(folder, lists));
+    let files = Router::new().fallback(get(file)).with_state(log);
+    Routes(files.layer(from_fn(in_time)))
 }
 
+/// The files of a log that are public.
 #[derive(Debug)]
-struct Log {
+pub(crate) struct Log {
     folder: PathBuf,
     lists: &'static [&'static str],
 }
@@ -45,6 +50,42 @@ enum Kind {
 }
 
 impl Log {
+    pub fn new(folder: PathBuf, lists: &'static [&'static str]) -> Self {
+        Self { folder, lists }
+    }
+
+    /// Answers for the file at a path below the log's address, `/` in front. `known` is the tag of the text that the
+    /// caller has.
+    pub async fn answer(self: Arc<Self>, path: &str, known: Option<HeaderValue>) -> Response<Body> {
+        let Some((path, kind)) = self.find(path) else {
+            return missing();
+        };
+        let read = tokio::task::spawn_blocking(move || read(&path)).await;
+        match read.map_err(io::Error::other).and_then(|read| read) {
+            Ok(bytes) => match kind {
+                Kind::Text => text(bytes, known.as_ref()),
+                Kind::Tile => answer(
+                    StatusCode::OK,
+                    "application/octet-stream",
+                    "public, max-age=31536000, immutable",
+                    bytes,
+                ),
+            },
+            Err(error)
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
+                ) =>
+            {
+                missing()
+            }
+            Err(_) => sentence(
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "the file cannot be read; try again later",
+            ),
+        }
+    }
+
     /// The file that an address asks for, if it is one of those that are public.
     fn find(&self, path: &str) -> Option<(PathBuf, Kind)> {
         let mut rest = path.strip_prefix('/')?;
@@ -76,39 +117,36 @@ fn is_plain(name: &str) -> bool {
     (1..=100).contains(&name.len()) && name.chars().all(plain) && !name.starts_with('.')
 }
 
-async fn file(State(log): State<Arc<Log>>, uri: Uri) -> Response<Body> {
-    let Some((path, kind)) = log.find(uri.path()) else {
-        return missing();
+async fn file(State(log): State<Arc<Log>>, uri: Uri, headers: HeaderMap) -> Response<Body> {
+    let known = headers.get(header::IF_NONE_MATCH).cloned();
+    log.answer(uri.path(), known).await
+}
+
+/// Signed text that changes: with a tag, so that whoever has it already is told no more than that.
+fn text(bytes: Vec<u8>, known: Option<&HeaderValue>) -> Response<Body> {
+    let digest = Sha256::digest(&bytes);
+    let tag = digest[..16]
+        .iter()
+        .fold(String::from("\""), |tag, byte| tag + &format!("{byte:02x}"))
+        + "\"";
+    let is_known = known
+        .and_then(|known| known.to_str().ok())
+        .is_some_and(|known| {
+            known == "*"
+                || known
+                    .split(',')
+                    .any(|one| one.trim().trim_start_matches("W/") == tag)
+        });
+    let mut response = if is_known {
+        answer(StatusCode::NOT_MODIFIED, TEXT, "no-cache", Vec::new())
+    } else {
+        answer(StatusCode::OK, TEXT, "no-cache", bytes)
     };
-    let read = tokio::task::spawn_blocking(move || read(&path)).await;
-    match read.map_err(io::Error::other).and_then(|read| read) {
-        Ok(bytes) => match kind {
-            Kind::Text => answer(
-                StatusCode::OK,
-                "text/plain; charset=utf-8",
-                "no-cache",
-                bytes,
-            ),
-            Kind::Tile => answer(
-                StatusCode::OK,
-                "application/octet-stream",
-                "public, max-age=31536000, immutable",
-                bytes,
-            ),
-        },
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
-            missing()
-        }
-        Err(_) => sentence(
-            StatusCode::INTERNAL_SERVER_ERROR,
-            "the file cannot be read; try again later",
-        ),
+    // Digits and quotes are a header's value.
+    if let Ok(tag) = HeaderValue::from_str(&tag) {
+        response.headers_mut().insert(header::ETAG, tag);
     }
+    response
 }
 
 fn missing() -> Response<Body> {

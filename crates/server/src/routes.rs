@@ -1,8 +1,12 @@
 //! What a server answers.
 
+use std::time::Duration;
+
 use axum::Router;
 use axum::body::{Body, Bytes};
+use axum::extract::Request;
 use axum::http::{HeaderValue, Response, StatusCode, header};
+use axum::middleware::Next;
 
 /// Addresses and what answers at each.
 #[derive(Clone, Debug)]
@@ -13,6 +17,20 @@ impl Routes {
     #[must_use]
     pub fn and(self, more: Self) -> Self {
         Self(self.0.merge(more.0))
+    }
+}
+
+/// Longest time for an answer of a witness or of a log's files, which only read and write a little.
+const ANSWER: Duration = Duration::from_secs(30);
+
+/// Ends what takes too long.
+pub(crate) async fn in_time(request: Request, next: Next) -> Response<Body> {
+    match tokio::time::timeout(ANSWER, next.run(request)).await {
+        Ok(response) => response,
+        Err(_) => sentence(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "it took too long; try again",
+        ),
     }
 }
 

@@ -1,53 +1,29 @@
-//! Listening, limits, and stopping without breaking answers off.
+//! Listening, and stopping without breaking answers off.
 
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, SocketAddr, TcpListener};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
-use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn};
-use axum::response::Response;
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
-use hyper_util::service::TowerToHyperService;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use tokio::io::AsyncWriteExt as _;
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
 
+use crate::connection::{self, Paced, Peer, Place, Places};
 use crate::error::ServerError;
-use crate::routes::{Routes, sentence};
+use crate::limits::Limits;
+use crate::routes::Routes;
+use crate::settings::Network;
+use crate::tls::Tls;
 
-/// Bounds of a server.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Limits {
-    /// Connections at a time; further ones wait in the system's queue.
-    pub connections: usize,
-    /// Longest body of a request, in bytes.
-    pub body: usize,
-    /// Longest wait for the head of a request, the first or a later one of a connection.
-    pub head: Duration,
-    /// Longest time from a whole head to the answer, the body's arrival included.
-    pub answer: Duration,
-    /// Longest life of a connection, so that nobody holds one by reading slowly.
-    pub connection: Duration,
-    /// Longest wait for answers under way when the server is told to stop.
-    pub drain: Duration,
-}
-
-impl Default for Limits {
-    /// 256 connections, 256 KiB (the longest `add-checkpoint`), 10 s, 30 s, 5 minutes, 10 s.
-    fn default() -> Self {
-        Self {
-            connections: 256,
-            body: 256 << 10,
-            head: Duration::from_secs(10),
-            answer: Duration::from_secs(30),
-            connection: Duration::from_mins(5),
-            drain: Duration::from_secs(10),
-        }
-    }
-}
+/// What an address with too many connections is told. Over TLS it is only closed: a handshake costs more than it may.
+const REFUSAL: &[u8] = b"HTTP/1.1 429 Too Many Requests\r\nRetry-After: 5\r\nConnection: close\r\n\
+Content-Length: 0\r\n\r\n";
+/// Longest wait for a refusal to be taken.
+const REFUSING: Duration = Duration::from_secs(2);
 
 /// Tells a running server to stop. Clones tell the same server.
 #[derive(Clone, Debug)]
@@ -59,9 +35,20 @@ impl Stop {
         Self(Arc::new(watch::Sender::new(false)))
     }
 
-    /// No new connection is taken from now on; answers under way are finished.
+    /// No new connection is taken from now on, or after [`Limits::notice`]; answers under way are finished.
     pub fn stop(&self) {
         self.0.send_replace(true);
+    }
+
+    /// Whether it was told.
+    pub fn is_told(&self) -> bool {
+        *self.0.borrow()
+    }
+
+    /// Waits until it is told: for answers that would go on for ever.
+    pub async fn told(&self) {
+        // The sender lives as long as `self`.
+        let _ = self.0.subscribe().wait_for(|stop| *stop).await;
     }
 }
 
@@ -71,11 +58,23 @@ impl Default for Stop {
     }
 }
 
+/// Counts of a server, for its operator.
+#[derive(Debug, Default)]
+pub struct Connections {
+    pub(crate) open: AtomicUsize,
+    pub(crate) accepted: AtomicU64,
+    pub(crate) refused: AtomicU64,
+    pub(crate) handshakes_failed: AtomicU64,
+}
+
 /// A server that listens and does not answer yet.
 #[derive(Debug)]
 pub struct Server {
     listener: TcpListener,
     address: SocketAddr,
+    tls: Option<Arc<Tls>>,
+    proxies: Vec<Network>,
+    counts: Arc<Connections>,
 }
 
 impl Server {
@@ -84,11 +83,50 @@ impl Server {
     /// # Errors
     /// [`ServerError::Listen`].
     pub fn listen(address: SocketAddr) -> Result<Self, ServerError> {
-        let failed = |source| ServerError::Listen { address, source };
-        let listener = TcpListener::bind(address).map_err(failed)?;
-        listener.set_nonblocking(true).map_err(failed)?;
+        let listener =
+            TcpListener::bind(address).map_err(|source| ServerError::Listen { address, source })?;
+        Self::on(listener)
+    }
+
+    /// Takes a socket that listens already, such as one that a service manager opened.
+    ///
+    /// # Errors
+    /// [`ServerError::Listen`].
+    pub fn on(listener: TcpListener) -> Result<Self, ServerError> {
+        let failed = |source| ServerError::Listen {
+            address: SocketAddr::from(([0, 0, 0, 0], 0)),
+            source,
+        };
         let address = listener.local_addr().map_err(failed)?;
-        Ok(Self { listener, address })
+        listener.set_nonblocking(true).map_err(failed)?;
+        Ok(Self {
+            listener,
+            address,
+            tls: None,
+            proxies: Vec::new(),
+            counts: Arc::default(),
+        })
+    }
+
+    /// The same server over TLS.
+    #[must_use]
+    pub fn with_tls(mut self, tls: Arc<Tls>) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
+    /// Does not count the connections of these addresses: many clients are behind each.
+    #[must_use]
+    pub fn behind(mut self, proxies: Vec<Network>) -> Self {
+        self.proxies = proxies;
+        self
+    }
+
+    /// Counts its connections here.
+    #[must_use]
+    pub fn counting(mut self, counts: Arc<Connections>) -> Self {
+        self.counts = counts;
+        self
     }
 
     /// Where it listens.
@@ -103,20 +141,14 @@ impl Server {
     pub fn run(self, routes: Routes, limits: Limits, stop: &Stop) -> Result<(), ServerError> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
-            .max_blocking_threads(32)
+            .max_blocking_threads(64)
             .thread_name("colophon-http")
             .enable_io()
             .enable_time()
             .build()
             .map_err(ServerError::Threads)?;
-        let router = routes
-            .0
-            .layer(DefaultBodyLimit::max(limits.body))
-            .layer(from_fn(move |request, next| {
-                in_time(limits.answer, request, next)
-            }));
-        let routes = Routes(router);
-        let done = runtime.block_on(self.accept(routes, limits, stop.0.subscribe()));
+        let router = routes.0.layer(DefaultBodyLimit::max(limits.body));
+        let done = runtime.block_on(self.accept(router, limits, stop.0.subscribe()));
         // What still runs on threads of its own is a write that a crash would survive too.
         runtime.shutdown_timeout(limits.drain);
         done
@@ -124,84 +156,139 @@ impl Server {
 
     async fn accept(
         self,
-        routes: Routes,
+        router: Router,
         limits: Limits,
-        mut stop: watch::Receiver<bool>,
+        stop: watch::Receiver<bool>,
     ) -> Result<(), ServerError> {
         let listener =
             tokio::net::TcpListener::from_std(self.listener).map_err(ServerError::Threads)?;
-        let places = Arc::new(Semaphore::new(limits.connections));
-        let graceful = GracefulShutdown::new();
-        let told = stop.wait_for(|stop| *stop);
-        let mut told = std::pin::pin!(told);
+        // Those that are connected are told when no more are taken, not when the server is.
+        let (ending, ended) = watch::channel(false);
+        let door = Door {
+            places: Places::default(),
+            proxies: self.proxies,
+            tls: self.tls,
+            counts: self.counts,
+            router,
+            limits,
+            stop: ended,
+        };
+        let rooms = Arc::new(Semaphore::new(limits.connections));
+        let mut connections = JoinSet::new();
+        let mut over = std::pin::pin!(noticed(stop, limits.notice));
         loop {
             let next = async {
-                // The semaphore is never closed, so that there is always a place some time.
-                let place = Arc::clone(&places).acquire_owned().await.ok();
-                (listener.accept().await, place)
+                // The semaphore is never closed, so that there is always a room some time.
+                let room = Arc::clone(&rooms).acquire_owned().await.ok();
+                (listener.accept().await, room)
             };
-            let (accepted, place) = match first_of(told.as_mut(), next).await {
-                First::Told => break,
-                First::Next(next) => next,
+            let (accepted, room) = tokio::select! {
+                biased;
+                () = &mut over => break,
+                next = next => next,
             };
-            let Ok((stream, _)) = accepted else {
+            while connections.try_join_next().is_some() {}
+            let Ok((stream, address)) = accepted else {
                 // Out of file descriptors, or the client has gone: let others finish.
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
             };
-            let connection = graceful.watch(connection(stream, &routes, &limits));
-            tokio::spawn(async move {
-                // A connection that breaks or takes too long is the client's affair.
-                let _ = tokio::time::timeout(limits.connection, connection).await;
-                drop(place);
+            let Some(place) = door.place(address.ip()) else {
+                door.counts.refused.fetch_add(1, Ordering::Relaxed);
+                if door.tls.is_none() {
+                    tokio::spawn(refuse(stream, room));
+                }
+                continue;
+            };
+            let connection = door.clone().serve(stream, address);
+            connections.spawn(async move {
+                connection.await;
+                drop((place, room));
             });
         }
         drop(listener);
-        let _ = tokio::time::timeout(limits.drain, graceful.shutdown()).await;
+        ending.send_replace(true);
+        let all = async { while connections.join_next().await.is_some() {} };
+        let _ = tokio::time::timeout(limits.drain, all).await;
         Ok(())
     }
 }
 
-enum First<T> {
-    Told,
-    Next(T),
+/// Told to stop, and the time in which others may notice is over.
+async fn noticed(mut stop: watch::Receiver<bool>, notice: Duration) {
+    let _ = stop.wait_for(|stop| *stop).await;
+    tokio::time::sleep(notice).await;
 }
 
-/// Whichever is ready first; being told wins.
-async fn first_of<T>(
-    mut told: std::pin::Pin<&mut (impl Future + ?Sized)>,
-    next: impl Future<Output = T>,
-) -> First<T> {
-    let mut next = std::pin::pin!(next);
-    std::future::poll_fn(|context| {
-        if told.as_mut().poll(context).is_ready() {
-            return std::task::Poll::Ready(First::Told);
+/// What each connection is let in to.
+#[derive(Clone)]
+struct Door {
+    places: Places,
+    proxies: Vec<Network>,
+    tls: Option<Arc<Tls>>,
+    counts: Arc<Connections>,
+    router: Router,
+    limits: Limits,
+    stop: watch::Receiver<bool>,
+}
+
+impl Door {
+    /// A place among the connections of its address, if there is one left.
+    #[expect(clippy::option_option, reason = "no place left, or none needed")]
+    fn place(&self, address: IpAddr) -> Option<Option<Place>> {
+        let address = address.to_canonical();
+        if address.is_loopback() || self.proxies.iter().any(|proxy| proxy.has(address)) {
+            return Some(None);
         }
-        next.as_mut().poll(context).map(First::Next)
-    })
-    .await
-}
-
-fn connection(
-    stream: TcpStream,
-    routes: &Routes,
-    limits: &Limits,
-) -> http1::Connection<TokioIo<TcpStream>, TowerToHyperService<axum::Router>> {
-    // Answers are small and the client waits for each: none is held back to be sent with the next.
-    let _ = stream.set_nodelay(true);
-    http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(limits.head)
-        .max_buf_size(64 << 10)
-        .serve_connection(
-            TokioIo::new(stream),
-            TowerToHyperService::new(routes.0.clone()),
-        )
-}
-
-async fn in_time(limit: Duration, request: Request, next: Next) -> Response {
-    match tokio::time::timeout(limit, next.run(request)).await {
-        Ok(response) => response,
-        Err(_) => sentence(StatusCode::REQUEST_TIMEOUT, "it took too long; try again"),
+        self.places.take(address, self.limits.per_address).map(Some)
     }
+
+    async fn serve(self, stream: TcpStream, address: SocketAddr) {
+        self.counts.accepted.fetch_add(1, Ordering::Relaxed);
+        self.counts.open.fetch_add(1, Ordering::Relaxed);
+        let _open = Open(&self.counts);
+        // Answers are small and the client waits for each: none is held back to be sent with the next.
+        let _ = stream.set_nodelay(true);
+        let peer = Peer {
+            address,
+            secure: self.tls.is_some(),
+        };
+        let stop = self.stop.clone();
+        let Some(tls) = self.tls.as_ref() else {
+            return connection::serve(stream, peer, self.router.clone(), self.limits, stop).await;
+        };
+        // A handshake is bounded as a head is.
+        let paced = Paced::new(stream, self.limits.pace);
+        match tokio::time::timeout(self.limits.head, tls.accept(paced)).await {
+            Ok(Ok(stream)) => {
+                connection::serve(stream, peer, self.router.clone(), self.limits, stop).await;
+            }
+            _ => {
+                self.counts
+                    .handshakes_failed
+                    .fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+/// A connection that is open.
+struct Open<'a>(&'a Connections);
+
+impl Drop for Open<'_> {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn refuse(mut stream: TcpStream, room: Option<tokio::sync::OwnedSemaphorePermit>) {
+    let told = async {
+        let _ = stream.write_all(REFUSAL).await;
+        let _ = stream.shutdown().await;
+        // Read away what was sent, or the refusal is lost with the reset.
+        let mut scrap = [0; 4_096];
+        while let Ok(1..) = tokio::io::AsyncReadExt::read(&mut stream, &mut scrap).await {}
+    };
+    let _ = tokio::time::timeout(REFUSING, told).await;
+    drop(room);
 }

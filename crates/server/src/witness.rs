@@ -7,11 +7,12 @@ use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::{Response, StatusCode};
+use axum::middleware::from_fn;
 use axum::routing::post;
 use colophon_tlog::{UnixTime, WitnessDecision};
 use colophon_witness::{Answer, Witness, WitnessError};
 
-use crate::routes::{Routes, answer, sentence};
+use crate::routes::{Routes, answer, in_time, sentence};
 
 /// Is told of every answer: the HTTP status and, in words, why.
 pub type Observer = Arc<dyn Fn(u16, &str) + Send + Sync>;
@@ -27,7 +28,8 @@ pub fn witness_routes(witness: Arc<Witness>, observer: Observer) -> Routes {
     let service = Service { witness, observer };
     let router = Router::new()
         .route("/add-checkpoint", post(add_checkpoint))
-        .with_state(service);
+        .with_state(service)
+        .layer(from_fn(in_time));
     Routes(router)
 }
 

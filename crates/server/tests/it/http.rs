@@ -4,7 +4,7 @@ use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
-use colophon_server::{Limits, log_routes};
+use colophon_server::{Limits, Pace, log_routes};
 use colophon_tlog::{
     AddCheckpoint, Checkpoint, Ed25519Signer, Hash, NoteSignature, NoteSigner as _, RightEdge,
     TreeSize, leaf_hash,
@@ -108,7 +108,10 @@ fn what_is_too_long_or_too_slow_is_ended() {
     let witness = AWitness::new("witness.example", log.verifier_key(), false);
     let limits = Limits {
         head: Duration::from_millis(300),
-        answer: Duration::from_millis(600),
+        pace: Pace {
+            per_second: 1 << 20,
+            grace: Duration::from_millis(600),
+        },
         ..Limits::default()
     };
     let running = Running::start(witness.routes(), limits);

@@ -5,7 +5,18 @@
     reason = "a test may stop at the first surprise"
 )]
 
+mod access;
+mod audit;
+mod documents;
+mod faults;
+mod front;
 mod http;
+mod issue;
 mod ledger;
 mod python;
+mod resolution;
 mod running;
+mod secure;
+mod service;
+mod serving;
+mod verify;
