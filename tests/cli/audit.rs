@@ -27,6 +27,26 @@ fn stamped() -> Bench {
     bench
 }
 
+/// All answers, asked for one by one.
+fn one_by_one(bench: &Bench, order: &[&str]) -> Vec<Value> {
+    let mut rows = Vec::new();
+    let mut cursor: Option<String> = None;
+    loop {
+        let mut arguments = vec!["ledger", "query", "--limit", "1", "--json"];
+        arguments.extend(order);
+        if let Some(cursor) = &cursor {
+            arguments.extend(["--cursor", cursor]);
+        }
+        let page = bench.run(&arguments).code(0).json();
+        rows.push(page[0].clone());
+        let next = page.get(1).and_then(|last| last["next"].as_str());
+        cursor = next.map(str::to_owned);
+        if cursor.is_none() {
+            return rows;
+        }
+    }
+}
+
 #[test]
 fn queries_filter_and_page() {
     let bench = stamped();
@@ -51,23 +71,10 @@ fn queries_filter_and_page() {
         .code(0);
     assert_eq!(none.out, "");
 
-    let mut rows = Vec::new();
-    let mut cursor: Option<String> = None;
-    loop {
-        let mut arguments = vec!["ledger", "query", "--limit", "1", "--json"];
-        if let Some(cursor) = &cursor {
-            arguments.extend(["--cursor", cursor]);
-        }
-        let page = bench.run(&arguments).code(0).json();
-        rows.push(page[0].clone());
-        let next = page.get(1).and_then(|last| last["next"].as_str());
-        cursor = next.map(str::to_owned);
-        if cursor.is_none() {
-            break;
-        }
-    }
     let all = bench.run(&["ledger", "query", "--json"]).code(0).json();
-    assert_eq!(rows, all);
+    assert_eq!(one_by_one(&bench, &[]), all);
+    let back: Vec<Value> = all.iter().rev().cloned().collect();
+    assert_eq!(one_by_one(&bench, &["--newest"]), back);
     let first = bench
         .run(&["ledger", "query", "--limit", "1"])
         .code(0)
@@ -76,7 +83,7 @@ fn queries_filter_and_page() {
     bench
         .run(&["ledger", "query", "--kind", "generate", "--cursor", &cursor])
         .code(2)
-        .says("another filter");
+        .says("another question");
     let csv = bench.run(&["ledger", "query", "--csv"]).code(0).out;
     assert!(
         csv.starts_with("log,entry,") && csv.contains(",'=Model,"),

@@ -7,7 +7,7 @@ use flate2::{Compression, Crc, write::ZlibEncoder};
 use crate::support::{Bench, Ended, photo, png, scene, stamped};
 
 /// A PNG from chunks, whatever they hold.
-fn png_of(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
+pub fn png_of(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     let mut bytes = b"\x89PNG\r\n\x1a\n".to_vec();
     for (kind, data) in chunks {
         let mut crc = Crc::new();
@@ -21,7 +21,7 @@ fn png_of(chunks: &[(&[u8; 4], &[u8])]) -> Vec<u8> {
     bytes
 }
 
-fn header(width: u32, height: u32, depth: u8) -> Vec<u8> {
+pub fn header(width: u32, height: u32, depth: u8) -> Vec<u8> {
     [
         &width.to_be_bytes()[..],
         &height.to_be_bytes(),
@@ -31,7 +31,7 @@ fn header(width: u32, height: u32, depth: u8) -> Vec<u8> {
 }
 
 /// So many zeros, compressed.
-fn zeros(count: usize) -> Vec<u8> {
+pub fn zeros(count: usize) -> Vec<u8> {
     let mut encoder = ZlibEncoder::new(Vec::new(), Compression::fast());
     let block = vec![0; 1 << 20];
     let mut left = count;

@@ -87,10 +87,6 @@ fn the_ledgers_key_rotates_with_a_new_shard() {
         assert_eq!(report["outcome"], "evidence-found", "{report}");
     }
     bench.run(&["ledger", "fsck"]).code(0);
-    bench
-        .run(&["keys", "rotate", "storage"])
-        .code(2)
-        .says("encrypted under it");
 }
 
 #[test]

@@ -68,7 +68,7 @@ fn a_full_disk_under_the_output() {
 #[test]
 fn a_full_disk_under_the_home() {
     let bench = Bench::new();
-    let Some(small) = Tmpfs::mount(bench.path("home"), "600k") else {
+    let Some(small) = Tmpfs::mount(bench.path("home"), "1200k") else {
         return;
     };
     bench.write("a.jpg", &photo(22));

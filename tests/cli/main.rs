@@ -6,6 +6,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod access;
 mod audit;
 mod bad_input;
 mod bulk;
@@ -13,6 +14,8 @@ mod checks;
 mod erase;
 mod generate;
 mod help;
+#[path = "../support/http_client.rs"]
+mod http_client;
 #[path = "../support/hub_server.rs"]
 mod hub_server;
 #[path = "../support/images_server.rs"]
@@ -30,7 +33,17 @@ mod models;
 mod page;
 mod policy;
 mod pull;
+mod service_audit;
+#[cfg(unix)]
+mod service_contract;
+mod service_jobs;
+mod service_openai;
+mod service_verify;
+#[cfg(unix)]
+mod serving;
 mod support;
 mod trusting;
+mod tutorials;
 mod way;
+mod web;
 mod witnessed;

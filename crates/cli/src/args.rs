@@ -1,6 +1,8 @@
 //! The command line.
 
+mod access;
 mod audit;
+mod feedback;
 mod generate;
 mod issue;
 mod keys;
@@ -8,6 +10,7 @@ mod ledger;
 mod models;
 mod monitor;
 mod policy;
+mod serve;
 mod trust;
 mod verify;
 mod witness;
@@ -19,16 +22,19 @@ use clap_complete::Shell;
 use colophon_provenance::DigitalSourceType;
 use colophon_watermark::Payload;
 
+pub use access::Access;
 pub use audit::{
     Audit, CheckExport, Decisions, Events, Explain, Export, IssueKind, Query, Replay, Stats, Which,
 };
+pub use feedback::FeedbackCommand;
 pub use generate::{Backend, Generate, Keep, ModelParts, Show};
 pub use issue::{Issue, OutputFormat, Strength};
 pub use keys::{KeyAlgorithm, KeyRole, Keys, Rotate};
 pub use ledger::{ErasureReason, Ledger};
 pub use models::{Info, Models, Pull};
 pub use monitor::{Mirror, Monitor, Remote, Serve};
-pub use policy::{Explain as ExplainPolicy, Policy};
+pub use policy::{Asker, Explain as ExplainPolicy, Policy};
+pub use serve::Service;
 pub use trust::{Import, Kind, Revoke, Trust, Update, Usage};
 pub use verify::{Bulk, Targets, Verify, Worker};
 pub use witness::Witness;
@@ -155,6 +161,17 @@ pub enum Command {
     /// Read and check the ledger of issued pictures
     #[command(subcommand)]
     Ledger(Ledger),
+    /// Make, list and revoke the API keys of `serve`
+    #[command(subcommand)]
+    Access(Access),
+    /// Answer over HTTP: issue, verify and audit, for programs and for people with a browser
+    ///
+    /// One process on SQLite and local files. Ctrl-C or SIGTERM stops it after the answers under way, a second one at
+    /// once; SIGHUP has it read its certificate again. docs/operations.md tells how to run it for others.
+    Serve(Service),
+    /// Read what people said of the checks that `serve` answers
+    #[command(subcommand)]
+    Feedback(FeedbackCommand),
     /// Cosign the checkpoints of other people's ledgers, so that they cannot be rewritten
     #[command(subcommand)]
     Witness(Witness),
@@ -247,6 +264,9 @@ pub enum Watermark {
 pub enum Config {
     /// Show every setting and where it comes from
     Show {
+        /// Name the line of config.toml or the variable that a value is from
+        #[arg(long)]
+        origin: bool,
         /// Print one line of JSON
         #[arg(long)]
         json: bool,

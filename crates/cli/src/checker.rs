@@ -6,7 +6,7 @@
 use std::ffi::OsString;
 use std::io;
 use std::num::NonZero;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use colophon_gateway::{FetchLimits, fetch_guarded};
 use colophon_imaging::{Limits, read_bounded, read_bounded_from};
 use colophon_keys::Passphrase;
 use colophon_policy::ManifestState;
-use colophon_provenance::{Config, Home, NotChecked, Report, ReportError};
+use colophon_provenance::{Config, Home, NotChecked, Report, ReportError, ReportOptions};
 use colophon_sandbox::{Caps, Cause, Pool, PoolOptions, Program, Request};
 use serde::{Deserialize, Serialize};
 
@@ -48,11 +48,41 @@ pub mod part {
     pub const FAILURE: &str = "failure";
 }
 
+/// What is wanted of one check; the next one by the same child may want something else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Wants {
+    /// What the report is to tell, and whether crJSON is wanted.
+    pub report: ReportOptions,
+    /// The picture under its heat map; [`ReportOptions::heat_map`] has to be wanted too.
+    pub drawn_heat_map: bool,
+    /// The picture small.
+    pub thumbnail: bool,
+}
+
+impl Wants {
+    /// As the options of `verify` say.
+    pub fn of(options: &Verify) -> Self {
+        let map_in_page = options.html.is_some() && options.full;
+        Self {
+            report: ReportOptions {
+                full: options.full,
+                crjson: options.crjson.is_some(),
+                language: options.lang,
+                heat_map: options.heat_map.is_some() || map_in_page,
+            },
+            drawn_heat_map: options.heat_map.is_some(),
+            thumbnail: options.html.is_some(),
+        }
+    }
+}
+
 /// What a child is told of a file.
 #[derive(Debug, Serialize, Deserialize)]
 pub struct Header {
     /// Its name, for the report.
     pub name: String,
+    /// What is wanted.
+    pub wants: Wants,
     /// Why it could not be checked: only a report that says so is wanted.
     pub error: Option<ReportError>,
     /// So many bytes before those of the file are a manifest store that was fetched for it.
@@ -61,19 +91,20 @@ pub struct Header {
 
 impl Header {
     /// Asks for a check.
-    fn check(name: String) -> Self {
+    fn check(name: String, wants: Wants) -> Self {
         Self {
             name,
+            wants,
             error: None,
             store: 0,
         }
     }
 
     /// Asks for a report that says why there was none.
-    fn tell(name: String, error: ReportError) -> Self {
+    fn tell(name: String, wants: Wants, error: ReportError) -> Self {
         Self {
             error: Some(error),
-            ..Self::check(name)
+            ..Self::check(name, wants)
         }
     }
 }
@@ -91,6 +122,25 @@ pub struct Checked {
     pub crjson: Option<Vec<u8>>,
 }
 
+/// What all checks of one [`Confined`] have in common.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Setup<'a> {
+    /// Files of further trust anchors, PEM.
+    pub trust_anchors: &'a [PathBuf],
+    /// Whether manifests that pictures say are kept elsewhere are fetched.
+    pub fetch: bool,
+}
+
+impl<'a> Setup<'a> {
+    /// As the options of `verify` say.
+    pub fn of(options: &'a Verify) -> Self {
+        Self {
+            trust_anchors: &options.trust_anchor,
+            fetch: options.fetch,
+        }
+    }
+}
+
 /// Checks pictures, from as many threads as it has children.
 #[derive(Debug)]
 pub struct Confined {
@@ -105,14 +155,14 @@ impl Confined {
     ///
     /// # Errors
     /// [`Failure`] on unusable settings, or when the system starts no threads.
-    pub fn new(context: &Context<'_>, options: &Verify, children: usize) -> Result<Self, Failure> {
+    pub fn new(context: &Context<'_>, setup: Setup<'_>, children: usize) -> Result<Self, Failure> {
         // Without any folder to call home, manifests can still be checked.
         let home = context.home().ok();
         let limits = Config::load(home.as_ref())?.limits();
         let processors = thread::available_parallelism().map_or(1, NonZero::get);
         let children = children.min(processors).clamp(1, MOST_CHILDREN);
         let mut program = Program::this(&[])?;
-        program.arguments = arguments(home.as_ref(), options)?;
+        program.arguments = arguments(home.as_ref(), setup)?;
         program.environment = environment(context, home.as_ref(), processors / children)?;
         let caps = Caps {
             body: usize::try_from(limits.max_bytes)
@@ -132,8 +182,13 @@ impl Confined {
             pool,
             limits,
             children,
-            fetches: options.fetch,
+            fetches: setup.fetch,
         })
+    }
+
+    /// Has later checks done by children that read the home anew.
+    pub fn renew(&self) {
+        self.pool.renew();
     }
 
     /// Most pictures that are checked at once.
@@ -141,11 +196,16 @@ impl Confined {
         self.children
     }
 
+    /// What became of the children so far.
+    pub fn counts(&self) -> colophon_sandbox::Counts {
+        self.pool.counts()
+    }
+
     /// Reads and checks one file; what goes wrong with it is part of the report.
     ///
     /// # Errors
     /// [`Failure`] when no child can be set up, whatever the file.
-    pub fn check_file(&self, path: &Path) -> Result<Checked, Failure> {
+    pub fn check_file(&self, path: &Path, wants: Wants) -> Result<Checked, Failure> {
         let (name, read) = if is_stdin(path) {
             let read = read_bounded_from(io::stdin().lock(), &self.limits);
             ("standard input".to_owned(), read)
@@ -153,8 +213,8 @@ impl Confined {
             (name_of(path), read_bounded(path, &self.limits))
         };
         match read {
-            Ok(bytes) => self.check(name, &bytes),
-            Err(error) => self.ask(&Header::tell(name, ReportError::from(&error)), &[]),
+            Ok(bytes) => self.check(name, &bytes, wants),
+            Err(error) => self.ask(&Header::tell(name, wants, ReportError::from(&error)), &[]),
         }
     }
 
@@ -167,29 +227,40 @@ impl Confined {
     ///
     /// # Errors
     /// As [`Self::check_file`].
-    pub fn unchecked(&self, name: String, error: ReportError) -> Result<Report, Failure> {
-        Ok(self.ask(&Header::tell(name, error), &[])?.report)
+    pub fn unchecked(
+        &self,
+        name: String,
+        error: ReportError,
+        wants: Wants,
+    ) -> Result<Report, Failure> {
+        Ok(self.ask(&Header::tell(name, wants, error), &[])?.report)
     }
 
     /// Checks the bytes of one file.
     ///
     /// # Errors
     /// As [`Self::check_file`].
-    pub fn check(&self, name: String, bytes: &[u8]) -> Result<Checked, Failure> {
-        let checked = self.ask_or_tell(Header::check(name), bytes)?;
+    pub fn check(&self, name: String, bytes: &[u8], wants: Wants) -> Result<Checked, Failure> {
+        let checked = self.ask_or_tell(Header::check(name, wants), bytes)?;
         match remote_manifest(&checked.report).filter(|_| self.fetches) {
-            Some(url) => self.fetched(&url, checked, bytes),
+            Some(url) => self.fetched(&url, checked, bytes, wants),
             None => Ok(checked),
         }
     }
 
     /// What was checked, anew with the manifest kept at `url`. That it could not be had is part of the report.
-    fn fetched(&self, url: &str, mut checked: Checked, bytes: &[u8]) -> Result<Checked, Failure> {
+    fn fetched(
+        &self,
+        url: &str,
+        mut checked: Checked,
+        bytes: &[u8],
+        wants: Wants,
+    ) -> Result<Checked, Failure> {
         match fetch_guarded(url, &FetchLimits::default()) {
             Ok(store) => {
                 let header = Header {
                     store: store.len(),
-                    ..Header::check(checked.report.file)
+                    ..Header::check(checked.report.file, wants)
                 };
                 self.ask_or_tell(header, &[store.as_slice(), bytes].concat())
             }
@@ -206,7 +277,10 @@ impl Confined {
         match self.ask(&header, bytes) {
             Err(Failure::Sandbox(failure)) => {
                 let bytes = bytes.get(header.store..).unwrap_or_default();
-                self.ask(&Header::tell(header.name, ended(failure)?), bytes)
+                self.ask(
+                    &Header::tell(header.name, header.wants, ended(failure)?),
+                    bytes,
+                )
             }
             other => other,
         }
@@ -263,32 +337,16 @@ fn ended(failure: colophon_sandbox::Failure) -> Result<ReportError, Failure> {
 }
 
 /// Arguments of a child: those of [`crate::args::Worker`].
-fn arguments(home: Option<&Home>, options: &Verify) -> Result<Vec<OsString>, Failure> {
+fn arguments(home: Option<&Home>, setup: Setup<'_>) -> Result<Vec<OsString>, Failure> {
     // A child's folder is not ours.
     let absolute = |path: &Path| std::path::absolute(path).map_err(Failure::file("find", path));
     let mut arguments: Vec<OsString> = vec!["verify-worker".into()];
     if let Some(home) = home {
         arguments.extend(["--home".into(), absolute(&home.root)?.into()]);
     }
-    arguments.extend(["--lang".into(), options.lang.code().into()]);
-    for path in &options.trust_anchor {
+    for path in setup.trust_anchors {
         arguments.extend(["--trust-anchor".into(), absolute(path)?.into()]);
     }
-    let flags = [
-        ("--full", options.full),
-        (
-            "--heat-map",
-            options.heat_map.is_some() || options.html.is_some() && options.full,
-        ),
-        ("--crjson", options.crjson.is_some()),
-        ("--thumbnail", options.html.is_some()),
-    ];
-    arguments.extend(
-        flags
-            .into_iter()
-            .filter(|(_, on)| *on)
-            .map(|(flag, _)| flag.into()),
-    );
     Ok(arguments)
 }
 

@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use colophon_accounts::AccountsError;
 use colophon_audit::AuditError;
 use colophon_batch::BatchError;
 use colophon_diffusion::DiffusionError;
@@ -23,6 +24,9 @@ pub enum Failure {
     /// The keys.
     #[error(transparent)]
     Keys(#[from] KeysError),
+    /// API keys.
+    #[error(transparent)]
+    Accounts(#[from] AccountsError),
     /// An audit of the ledger.
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -41,6 +45,9 @@ pub enum Failure {
     /// The model.
     #[error(transparent)]
     Diffusion(#[from] DiffusionError),
+    /// The picture to start from.
+    #[error(transparent)]
+    Start(#[from] crate::making::StartError),
     /// The images server.
     #[error(transparent)]
     Gateway(#[from] GatewayError),
@@ -50,6 +57,12 @@ pub enum Failure {
     /// A server.
     #[error(transparent)]
     Server(#[from] colophon_server::ServerError),
+    /// The settings of a server.
+    #[error(transparent)]
+    Settings(#[from] colophon_server::SettingError),
+    /// What people said of the checks.
+    #[error(transparent)]
+    Feedback(#[from] colophon_server::FeedbackError),
     /// A ledger that is watched.
     #[error(transparent)]
     Monitor(#[from] colophon_monitor::Trouble),
@@ -59,6 +72,12 @@ pub enum Failure {
     /// A run over many pictures.
     #[error(transparent)]
     Batch(#[from] BatchError),
+    /// What is kept of jobs cannot be read or written.
+    #[error(transparent)]
+    Jobs(#[from] colophon_jobs::JobsError),
+    /// What is kept of webhooks cannot be read or written.
+    #[error(transparent)]
+    Webhooks(#[from] colophon_webhooks::WebhookError),
     /// A child process that checks pictures.
     #[error(transparent)]
     Sandbox(#[from] colophon_sandbox::Failure),
@@ -88,7 +107,7 @@ pub enum Failure {
     Terminal(#[source] io::Error),
     /// Ctrl-C cannot be watched for.
     #[error("cannot watch for Ctrl-C")]
-    Interrupt(#[source] ctrlc::Error),
+    Interrupt(#[source] io::Error),
     /// The request cannot be.
     #[error("{0}")]
     Request(String),

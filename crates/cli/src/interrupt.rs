@@ -1,5 +1,7 @@
-//! Ctrl-C: what is being written is finished, nothing new is begun.
+//! Ctrl-C: what is being written is finished, nothing new is begun. A server finishes its answers; a second Ctrl-C ends
+//! it at once, and SIGHUP has it read again what may change.
 
+use std::io::IsTerminal as _;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
@@ -7,11 +9,25 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each is set by itself")]
 struct State {
     writing: usize,
     stopping: bool,
     /// A server is asked to stop that way: it is how it ends well.
     serving: bool,
+    /// A server reads files again when it is told.
+    reloads: bool,
+    /// It was told.
+    reloading: bool,
+}
+
+/// What a signal asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Told {
+    /// To end.
+    Stop,
+    /// To read files again; to end, where nothing is served, as when a terminal is closed.
+    Reload,
 }
 
 impl State {
@@ -35,14 +51,14 @@ pub struct Interrupt {
 pub struct Writing<'a>(&'a Interrupt);
 
 impl Interrupt {
-    /// Takes over SIGINT and SIGTERM.
+    /// Takes over SIGINT, SIGTERM and SIGHUP.
     ///
     /// # Errors
     /// [`Failure::Interrupt`] if the system refuses.
     pub fn install() -> Result<Self, Failure> {
         let interrupt = Self::default();
         let handler = interrupt.clone();
-        ctrlc::set_handler(move || handler.stop()).map_err(Failure::Interrupt)?;
+        watch(move |told| handler.told(told)).map_err(Failure::Interrupt)?;
         Ok(interrupt)
     }
 
@@ -71,6 +87,26 @@ impl Interrupt {
 
     /// Runs a server until Ctrl-C or SIGTERM: then `stop` is called, and the program ends when `work` returns.
     pub fn serve<T>(&self, stop: impl FnOnce() + Send, work: impl FnOnce() -> T) -> T {
+        self.run(stop, || {}, work)
+    }
+
+    /// As [`Self::serve`]; `reload` is called at SIGHUP, unless that means that the terminal was closed.
+    pub fn serve_and_reload<T>(
+        &self,
+        stop: impl FnOnce() + Send,
+        reload: impl Fn() + Sync,
+        work: impl FnOnce() -> T,
+    ) -> T {
+        lock(&self.shared.0).reloads = !std::io::stderr().is_terminal();
+        self.run(stop, reload, work)
+    }
+
+    fn run<T>(
+        &self,
+        stop: impl FnOnce() + Send,
+        reload: impl Fn() + Sync,
+        work: impl FnOnce() -> T,
+    ) -> T {
         let (state, changed) = &*self.shared;
         lock(state).serving = true;
         let writing = self.writing();
@@ -79,6 +115,12 @@ impl Interrupt {
             scope.spawn(|| {
                 let mut state = lock(state);
                 while !state.stopping && !done.load(Ordering::SeqCst) {
+                    if std::mem::take(&mut state.reloading) {
+                        drop(state);
+                        reload();
+                        state = lock(&self.shared.0);
+                        continue;
+                    }
                     state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
                 }
                 drop(state);
@@ -95,21 +137,58 @@ impl Interrupt {
         })
     }
 
-    fn stop(&self) {
+    fn told(&self, told: Told) {
         let (state, changed) = &*self.shared;
         let mut state = lock(state);
+        if state.serving {
+            match told {
+                Told::Reload if state.reloads => state.reloading = true,
+                Told::Reload | Told::Stop if state.stopping => {
+                    std::process::exit(Exit::INTERRUPTED.code())
+                }
+                Told::Reload | Told::Stop => {
+                    state.stopping = true;
+                    // Not through the printer: another thread may hold it.
+                    eprintln!("\nstopping; finishing the answers in hand");
+                }
+            }
+            changed.notify_all();
+            return;
+        }
         state.stopping = true;
         changed.notify_all();
         if state.writing > 0 {
-            // Not through the printer: another thread may hold it.
-            let hand = if state.serving { "answers" } else { "files" };
-            eprintln!("\nstopping; finishing the {hand} in hand");
+            eprintln!("\nstopping; finishing the files in hand");
         }
         while state.writing > 0 {
             state = changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         std::process::exit(state.exit().code());
     }
+}
+
+/// Calls `handler` at each signal, on a thread of its own.
+#[cfg(unix)]
+fn watch(handler: impl Fn(Told) + Send + 'static) -> std::io::Result<()> {
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+
+    let mut signals = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGTERM])?;
+    let thread = std::thread::Builder::new().name("colophon-signals".to_owned());
+    thread.spawn(move || {
+        for signal in signals.forever() {
+            handler(if signal == SIGHUP {
+                Told::Reload
+            } else {
+                Told::Stop
+            });
+        }
+    })?;
+    Ok(())
+}
+
+#[cfg(not(unix))]
+fn watch(handler: impl Fn(Told) + Send + 'static) -> std::io::Result<()> {
+    ctrlc::set_handler(move || handler(Told::Stop)).map_err(std::io::Error::other)
 }
 
 impl Drop for Writing<'_> {

@@ -6,6 +6,8 @@ use clap::{Args, Subcommand, ValueEnum};
 use colophon_ledger::Cursor;
 use colophon_watermark::Payload;
 
+use super::Asker;
+
 /// Commands of `colophon ledger` that ask, count and hand over.
 #[derive(Debug, Subcommand)]
 #[expect(clippy::large_enum_variant, reason = "there is one in a process")]
@@ -113,12 +115,18 @@ pub enum Events {
 /// `colophon ledger query`.
 #[derive(Debug, Args)]
 pub struct Query {
+    /// Who asks, if not the owner.
+    #[command(flatten)]
+    pub asker: Asker,
     /// Which.
     #[command(flatten)]
     pub which: Which,
     /// Most entries
     #[arg(long, value_name = "N", default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub limit: u32,
+    /// From the newest entry back, not in the order of entry
+    #[arg(long)]
+    pub newest: bool,
     /// Go on where a page ended: what it told, with the same options
     #[arg(long, value_name = "CURSOR")]
     pub cursor: Option<Cursor>,
@@ -133,6 +141,9 @@ pub struct Query {
 /// `colophon ledger export`.
 #[derive(Debug, Args)]
 pub struct Export {
+    /// Who asks, if not the owner.
+    #[command(flatten)]
+    pub asker: Asker,
     /// Form and file.
     #[command(flatten)]
     pub target: ExportTarget,
@@ -181,6 +192,9 @@ pub struct CheckExport {
 /// `colophon ledger explain`.
 #[derive(Debug, Args)]
 pub struct Explain {
+    /// Who asks, if not the owner.
+    #[command(flatten)]
+    pub asker: Asker,
     /// Number of the record, watermark id, SHA-256 of the issued file, manifest id, or a picture
     pub record: String,
     /// Write everything that a stranger needs to check the record with public tools
@@ -200,6 +214,9 @@ pub struct Explain {
 /// `colophon ledger stats`.
 #[derive(Debug, Args)]
 pub struct Stats {
+    /// Who asks, if not the owner.
+    #[command(flatten)]
+    pub asker: Asker,
     /// Which.
     #[command(flatten)]
     pub which: Which,

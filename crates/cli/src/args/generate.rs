@@ -7,6 +7,7 @@ use colophon_diffusion::{DevicePreference, LoraFile, OpenOptions, SamplerKind, S
 use colophon_gateway::Dialect;
 
 use super::Issue;
+use crate::making::IMAGE_STRENGTH;
 
 /// Most pictures of one run.
 const MOST: i64 = 64;
@@ -58,7 +59,7 @@ pub struct Generate {
         long,
         value_name = "SHARE",
         requires = "image",
-        default_value_t = 0.6,
+        default_value_t = IMAGE_STRENGTH,
         help_heading = "From a picture"
     )]
     pub image_strength: f32,

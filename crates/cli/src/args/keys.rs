@@ -5,6 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use colophon_keys::REVOCATION_REASONS;
 
+use super::Asker;
+
 /// `colophon keys`.
 #[derive(Debug, Subcommand)]
 pub enum Keys {
@@ -65,6 +67,9 @@ pub enum Keys {
     /// that time stays good where a trusted time-stamp shows it; all else is doubted. A signing
     /// key is destroyed. Make a new one with `keys rotate`.
     Revoke {
+        /// Who asks, if not the owner.
+        #[command(flatten)]
+        asker: Asker,
         /// A role (its key in use), or the first 8 or more digits of a key's id
         key: String,
         /// Why, a word of RFC 5280
@@ -121,6 +126,9 @@ pub enum Keys {
 /// A new key.
 #[derive(Debug, Args)]
 pub struct Rotate {
+    /// Who asks, if not the owner.
+    #[command(flatten)]
+    pub asker: Asker,
     /// Whose key
     pub role: KeyRole,
     /// Signature algorithm; notes are signed with Ed25519 alone

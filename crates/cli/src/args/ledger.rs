@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::{Subcommand, ValueEnum};
 use colophon_ledger::RecordAddress;
 
-use super::Audit;
 use super::monitor::{Mirror, Monitor, Serve};
+use super::{Asker, Audit};
 
 /// `colophon ledger`.
 #[derive(Debug, Subcommand)]
@@ -14,6 +14,9 @@ use super::monitor::{Mirror, Monitor, Serve};
 pub enum Ledger {
     /// Show what the ledger holds, or one record
     Show {
+        /// Who asks, if not the owner.
+        #[command(flatten)]
+        asker: Asker,
         /// Number of the record, watermark id (16 hex digits), SHA-256 of the issued file (64 hex
         /// digits) or manifest id [default: a summary]
         record: Option<String>,
@@ -29,6 +32,9 @@ pub enum Ledger {
     },
     /// List records, the newest last
     List {
+        /// Who asks, if not the owner.
+        #[command(flatten)]
+        asker: Asker,
         /// First record: 2026h2/17, or 17 in the newest shard [default: such that the newest are
         /// shown]
         #[arg(long, value_name = "RECORD")]
@@ -44,11 +50,34 @@ pub enum Ledger {
     ///
     /// Leaves the proof and, beside it with the extension `.leaf`, the record that it proves.
     Prove {
+        /// Who asks, if not the owner.
+        #[command(flatten)]
+        asker: Asker,
         /// The record: 2026h2/17, or 17 in the newest shard
         record: RecordAddress,
         /// File for the proof [default: record-NUMBER.tlog-proof]
         #[arg(short, long, value_name = "FILE")]
         out: Option<PathBuf>,
+        /// Replace files that exist
+        #[arg(long)]
+        overwrite: bool,
+    },
+    /// Write the proof of a record as a COSE receipt (RFC 9942), for SCITT tools
+    ///
+    /// Signed with the receipt key, which the log names in an event. Leaves the receipt and, beside it with the
+    /// extension `.leaf`, the record that it proves.
+    Receipt {
+        /// Who asks, if not the owner.
+        #[command(flatten)]
+        asker: Asker,
+        /// The record: 2026h2/17, or 17 in the newest shard
+        record: RecordAddress,
+        /// File for the receipt [default: record-NUMBER.receipt]
+        #[arg(short, long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// Write the public key that checks it to this file (PEM)
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
         /// Replace files that exist
         #[arg(long)]
         overwrite: bool,
@@ -73,6 +102,9 @@ pub enum Ledger {
     /// the mark's id and the fingerprint. Every proof of the record still holds. It cannot be
     /// taken back. Backups are not changed: see docs/records.md.
     Erase {
+        /// Who asks, if not the owner.
+        #[command(flatten)]
+        asker: Asker,
         /// Records: a number such as 17, or 2026h2/17 in that shard, the SHA-256 of the issued
         /// file, the watermark id or the manifest id
         #[arg(required_unless_present = "requester", conflicts_with = "requester")]
@@ -112,7 +144,7 @@ pub enum Ledger {
     /// file as `sha256sum --check` reads it. Private parts stay encrypted; the key that opens them
     /// is in the key folder and is copied by `keys backup`.
     Backup {
-        /// Folder for the copy; it must be empty or not exist
+        /// Folder for the copy, empty or not there yet; or a file with a name in .tar, not there yet
         folder: PathBuf,
         /// Print one line of JSON
         #[arg(long)]
@@ -123,7 +155,7 @@ pub enum Ledger {
     /// Refuses a copy that was altered, that does not lead to the signed roots, or that is older
     /// than a checkpoint or list of shards given with --seen.
     Restore {
-        /// Folder with the copy
+        /// Folder with the copy, or the .tar file
         folder: PathBuf,
         /// A signed checkpoint or list of shards seen elsewhere, such as at a monitor, that the copy
         /// must reach; may be repeated

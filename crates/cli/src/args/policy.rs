@@ -9,6 +9,16 @@ use colophon_provenance::DigitalSourceType;
 
 use super::Strength;
 
+/// Who asks, for commands that ask the policies.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Args)]
+#[group(skip)]
+pub struct Asker {
+    /// Who asks, where that is not the owner: NAME, user:NAME, service:NAME or api-key:NAME; the policies tell
+    /// what they may
+    #[arg(long = "as", value_name = "[KIND:]NAME", value_parser = principal)]
+    pub principal: Option<Principal>,
+}
+
 /// `colophon policy`.
 #[derive(Debug, Subcommand)]
 pub enum Policy {

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 use clap::Args;
 use colophon_provenance::Language;
 
+use super::Asker;
+
 /// `colophon verify`.
 #[derive(Debug, Default, Args)]
 #[expect(clippy::struct_excessive_bools, reason = "the flags of a command")]
@@ -47,6 +49,9 @@ pub struct Verify {
     /// `ledger replay` and `ledger explain` read it
     #[arg(long)]
     pub log: bool,
+    /// Who asks, if not the owner.
+    #[command(flatten)]
+    pub asker: Asker,
     /// Runs over many pictures.
     #[command(flatten)]
     pub bulk: Bulk,
@@ -96,28 +101,9 @@ impl Targets {
     }
 }
 
-/// `colophon verify-worker`.
+/// `colophon verify-worker`. What is wanted of a check comes with each picture.
 #[derive(Debug, Args)]
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is a flag of the command line"
-)]
 pub struct Worker {
-    /// As for `verify`
-    #[arg(long)]
-    pub full: bool,
-    /// As for `verify`
-    #[arg(long, default_value_t)]
-    pub lang: Language,
-    /// Send the picture under its heat map too
-    #[arg(long)]
-    pub heat_map: bool,
-    /// Send the validator's report too
-    #[arg(long)]
-    pub crjson: bool,
-    /// Send the picture small too
-    #[arg(long)]
-    pub thumbnail: bool,
     /// As for `verify`
     #[arg(long)]
     pub trust_anchor: Vec<PathBuf>,

@@ -8,7 +8,7 @@ mod which;
 use std::io;
 
 use colophon_audit::{PUBLIC_COLUMNS, Row, Statistics, charts, page};
-use colophon_ledger::{Entries, Hit, Ledger as Log, Query};
+use colophon_ledger::{Entries, Hit, Ledger as Log, Query, RecordError};
 use colophon_provenance::rfc3339;
 use colophon_tabular::{Form, Table};
 use serde_json::json;
@@ -47,7 +47,10 @@ fn query(context: &Context<'_>, options: &crate::args::Query) -> Result<Exit, Fa
     let ledger = open(context)?;
     let decisions = decided::open(context)?;
     let filter = which::filter(context, &options.which)?;
-    let query = Query::new(&ledger, filter, decisions.as_ref(), false)?;
+    let mut query = Query::new(&ledger, filter, decisions.as_ref(), false)?;
+    if options.newest {
+        query = query.newest_first();
+    }
     let mut csv = if options.csv {
         let table = Form::Csv.table(io::stdout(), "", PUBLIC_COLUMNS);
         Some(table.map_err(Failure::Output)?)
@@ -62,7 +65,10 @@ fn query(context: &Context<'_>, options: &crate::args::Query) -> Result<Exit, Fa
             sound &= hit.inclusion.is_ok();
             match &mut csv {
                 Some(table) => table_row(&mut **table, hit)?,
-                None if options.json => context.printer.json(&as_json(hit)?)?,
+                None if options.json => {
+                    let told = Row::json_of(hit).map_err(|reason| unreadable(hit, &reason))?;
+                    context.printer.json(&told)?;
+                }
                 None => tell(context, hit)?,
             }
         }
@@ -85,24 +91,18 @@ fn query(context: &Context<'_>, options: &crate::args::Query) -> Result<Exit, Fa
 }
 
 fn row(hit: &Hit) -> Result<Row, Failure> {
-    Row::of(hit).map_err(|reason| {
-        Failure::Request(format!(
-            "entry {} cannot be read by this version: {reason}",
-            hit.id
-        ))
-    })
+    Row::of(hit).map_err(|reason| unreadable(hit, &reason))
+}
+
+fn unreadable(hit: &Hit, reason: &RecordError) -> Failure {
+    Failure::Request(format!(
+        "entry {} cannot be read by this version: {reason}",
+        hit.id
+    ))
 }
 
 fn table_row(table: &mut dyn Table, hit: &Hit) -> Result<(), Failure> {
     table.row(&row(hit)?.cells(false)).map_err(Failure::Output)
-}
-
-fn as_json(hit: &Hit) -> Result<serde_json::Value, Failure> {
-    let mut value = row(hit)?.to_json();
-    value["record"] = hit.id.to_string().into();
-    value["proven"] = hit.inclusion.is_ok().into();
-    value["problem"] = hit.inclusion.as_ref().err().map(ToString::to_string).into();
-    Ok(value)
 }
 
 fn tell(context: &Context<'_>, hit: &Hit) -> Result<(), Failure> {

@@ -19,7 +19,7 @@ use sha2::{Digest as _, Sha256};
 use super::audit::log_check;
 use super::{Context, is_stdin, verify};
 use crate::args::{Bulk, Targets, Verify};
-use crate::checker::Confined;
+use crate::checker::{Confined, Setup, Wants};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::jobs::MOST_WORKERS;
@@ -28,6 +28,7 @@ use crate::text::{clean, counted, hex};
 /// Confined children, and what ended the run when they cannot be had any more.
 struct Children {
     confined: Confined,
+    wants: Wants,
     /// What a report looks like when nothing more can be asked.
     blank: Report,
     fatal: OnceLock<Failure>,
@@ -57,7 +58,7 @@ impl Checker for Children {
     }
 
     fn check(&self, bytes: &[u8], name: &str) -> Report {
-        let checked = self.confined.check(name.to_owned(), bytes);
+        let checked = self.confined.check(name.to_owned(), bytes, self.wants);
         let noted = checked.and_then(|checked| {
             if let Some(decisions) = &self.decisions {
                 log_check(decisions, &checked.report)?;
@@ -76,18 +77,21 @@ impl Checker for Children {
                     .to_owned(),
             ),
         };
-        self.or_fatal(self.confined.unchecked(name.to_owned(), error), name)
+        let report = self.confined.unchecked(name.to_owned(), error, self.wants);
+        self.or_fatal(report, name)
     }
 }
 
 /// Runs `verify` with outputs.
 pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
     let bulk = &options.bulk;
-    let confined = Confined::new(context, options, jobs(bulk))?;
+    let confined = Confined::new(context, Setup::of(options), jobs(bulk))?;
+    let wants = Wants::of(options);
     let never_read = ReportError::from(&ImagingError::Empty);
     let checker = Children {
-        blank: confined.unchecked(String::new(), never_read)?,
+        blank: confined.unchecked(String::new(), never_read, wants)?,
         confined,
+        wants,
         fatal: OnceLock::new(),
         decisions: verify::decisions(context, options)?,
     };

@@ -14,11 +14,12 @@ use colophon_provenance::{
 };
 use colophon_rendering::terminal::render;
 
-use super::generate::{Made, MadePicture, embedded_picture};
+use super::generate::embedded_picture;
 use super::{Context, now};
 use crate::args::Demo;
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::making::{Made, MadePicture};
 use crate::printer::{FAINT, STRONG, styled};
 use crate::text::wrapped;
 

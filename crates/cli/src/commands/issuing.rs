@@ -46,8 +46,21 @@ pub fn open(
     if let Some(folder) = &issue.out_dir {
         fs::create_dir_all(folder).map_err(Failure::file("make the folder", folder))?;
     }
+    open_with(context, home, passphrase, issue.timestamp.as_deref())
+}
+
+/// As [`open`], for no folder; `timestamp` names an authority other than that of the settings.
+///
+/// # Errors
+/// [`Failure::Provenance`] for the home, [`Failure::Gateway`] for the authority.
+pub fn open_with(
+    context: &Context<'_>,
+    home: &Home,
+    passphrase: Option<Passphrase>,
+    timestamp: Option<&str>,
+) -> Result<Issuer, Failure> {
     let config = Config::load(Some(home))?;
-    let stamps = services::time_stamps(issue.timestamp.as_deref(), &config)?;
+    let stamps = services::time_stamps(timestamp, &config)?;
     let mut issuer = Issuer::open(home, passphrase, now())?;
     if let Some(authority) = stamps {
         issuer = issuer.with_time_stamps(authority);

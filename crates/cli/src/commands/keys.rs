@@ -56,7 +56,9 @@ pub fn run(context: &Context<'_>, command: &Keys) -> Result<Exit, Failure> {
         Keys::Check { json } => check(context, *json),
         Keys::List { json } => life::list(context, *json),
         Keys::Rotate(options) => life::rotate(context, options),
-        Keys::Revoke { key, reason, from } => life::revoke(context, key, reason, from),
+        Keys::Revoke {
+            key, reason, from, ..
+        } => life::revoke(context, key, reason, from),
         Keys::ExportPublic { out } => life::export_public(context, out.as_deref()),
         Keys::Backup {
             file,

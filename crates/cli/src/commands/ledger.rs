@@ -15,7 +15,7 @@ use serde_json::json;
 use super::erase::{self, Asked};
 use super::event::what_happened;
 use super::record::{any_as_json, generator, is_proven, row, tell_any};
-use super::{Context, audit, home_key, keeping, monitor, parse_key_or_file};
+use super::{Context, audit, home_key, keeping, monitor, parse_key_or_file, receipt};
 use crate::args::Ledger;
 use crate::exit::Exit;
 use crate::failure::Failure;
@@ -37,6 +37,7 @@ pub fn run(context: &Context<'_>, command: &Ledger) -> Result<Exit, Failure> {
             json,
             private,
             manifest,
+            ..
         } => show(
             context,
             record,
@@ -46,11 +47,14 @@ pub fn run(context: &Context<'_>, command: &Ledger) -> Result<Exit, Failure> {
                 manifest: manifest.as_deref(),
             },
         ),
-        Ledger::List { from, limit, json } => list(context, *from, *limit as usize, *json),
+        Ledger::List {
+            from, limit, json, ..
+        } => list(context, *from, *limit as usize, *json),
         Ledger::Prove {
             record,
             out,
             overwrite,
+            ..
         } => {
             let proof = out.clone().unwrap_or_else(|| {
                 // A slash is no part of a file's name.
@@ -59,6 +63,13 @@ pub fn run(context: &Context<'_>, command: &Ledger) -> Result<Exit, Failure> {
             });
             prove(context, *record, &proof, *overwrite)
         }
+        Ledger::Receipt {
+            record,
+            out,
+            key,
+            overwrite,
+            ..
+        } => receipt::run(context, *record, out.as_deref(), key.as_deref(), *overwrite),
         Ledger::Check {
             proof,
             leaf,
@@ -76,6 +87,7 @@ pub fn run(context: &Context<'_>, command: &Ledger) -> Result<Exit, Failure> {
             by,
             yes,
             json,
+            ..
         } => erase::run(
             context,
             &Asked {

@@ -1,22 +1,30 @@
 //! One module a command.
 
 mod about;
+mod access;
 mod audit;
 mod bulk;
+mod callers;
 mod config;
 mod demo;
 mod erase;
 mod event;
+mod feedback;
 mod generate;
 mod issuing;
 mod keeping;
 mod keys;
+mod leave;
 mod ledger;
-mod models;
+pub mod models;
 mod monitor;
-mod pictures;
+pub mod pictures;
 mod policy;
+mod probe;
+mod receipt;
 mod record;
+mod serve;
+mod settings;
 mod stamp;
 mod trust;
 mod verify;
@@ -71,7 +79,9 @@ pub fn run(cli: &Cli, printer: &Printer, interrupt: &Interrupt) -> Result<Exit, 
         printer,
         interrupt,
     };
+    leave::ask(&context, &cli.command)?;
     match &cli.command {
+        Command::Access(command) => access::run(&context, command),
         Command::Demo(options) => demo::run(&context, options),
         Command::Generate(options) => generate::run(&context, options),
         Command::Models(command) => models::run(&context, command),
@@ -84,6 +94,8 @@ pub fn run(cli: &Cli, printer: &Printer, interrupt: &Interrupt) -> Result<Exit, 
         Command::Trust(command) => trust::run(&context, command),
         Command::Policy(command) => policy::run(&context, command),
         Command::Ledger(command) => ledger::run(&context, command),
+        Command::Serve(options) => serve::run(&context, options),
+        Command::Feedback(command) => feedback::run(&context, command),
         Command::Witness(command) => witness::run(&context, command),
         Command::Config(command) => config::run(&context, command),
         Command::Completions { shell } => about::completions(&context, *shell),

@@ -4,17 +4,19 @@ use std::fs;
 use std::path::Path;
 
 use colophon_gateway::{FetchLimits, fetch_guarded};
+use colophon_ledger::EventKind;
 use colophon_manifest::{CertificateName, ListContent, ListKind, ListUse, RevokedCertificate};
 use colophon_provenance::trust::{
     AnchorFacts, ListFile, Listed, Lists, Revocations, certificate, moment,
 };
-use colophon_provenance::{ProvenanceError, rfc3339};
+use colophon_provenance::{Home, ProvenanceError, TrustTold, rfc3339};
 use serde_json::json;
 
 use super::{Context, now};
 use crate::args::{Import, Kind, Revoke, Trust, Update, Usage};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::passphrase;
 use crate::printer::{ALERT, CAUTION, FAINT, STRONG, styled};
 use crate::text::{clean, counted, hex};
 
@@ -34,7 +36,10 @@ pub fn run(context: &Context<'_>, command: &Trust) -> Result<Exit, Failure> {
         Trust::Show { name, json } => show(context, name, *json),
         Trust::Remove { name } => {
             let home = context.home()?;
-            Lists::load(Some(&home))?.remove(&home, name)?;
+            let event = home.list_removed(name);
+            changing(context, event.as_slice(), || {
+                Lists::load(Some(&home))?.remove(&home, name)
+            })?;
             context.printer.say(&format!("Removed {name}."))?;
             Ok(Exit::DONE)
         }
@@ -206,10 +211,8 @@ fn keep(
     let mut lists = Lists::load(Some(&home))?;
     let mut list = ListFile::new(name, kind, usage, content)?;
     list.source = source;
-    {
-        let _writing = context.interrupt.writing();
-        lists.keep(&home, list)?;
-    }
+    let event = Home::list_taken_in(&list)?;
+    changing(context, &[event], || lists.keep(&home, list))?;
     match lists.get(name) {
         Some(each) => heading(context, each),
         None => Ok(()),
@@ -295,15 +298,35 @@ fn revoke(context: &Context<'_>, options: &Revoke) -> Result<Exit, Failure> {
         entry.reason = options.reason.clone().or_else(|| entry.reason.take());
     }
     let home = context.home()?;
-    let added = {
-        let _writing = context.interrupt.writing();
-        Revocations::load(Some(&home))?.add(&home, entries)?
-    };
+    let events = home.certificates_revoked(&entries)?;
+    let added = changing(context, &events, || {
+        Revocations::load(Some(&home))?.add(&home, entries)
+    })?;
     context.printer.say(&format!(
         "{} added to the list of revoked ones.",
         counted(added, "certificate")
     ))?;
     Ok(Exit::DONE)
+}
+
+/// Makes a change of the lists, which the home's ledger is told of, if it has one.
+fn changing<T>(
+    context: &Context<'_>,
+    events: &[EventKind],
+    change: impl FnOnce() -> Result<T, ProvenanceError>,
+) -> Result<T, Failure> {
+    let home = context.home()?;
+    let words = passphrase::to_open(context.global, &home.keys())?;
+    let (changed, told) = {
+        let _writing = context.interrupt.writing();
+        home.change_trust(events, words, now(), change)?
+    };
+    if let TrustTold::Waiting(why) = told {
+        context.printer.note(&format!(
+            "the ledger has not taken the event yet ({why}); the next command that writes to it enters it"
+        ));
+    }
+    Ok(changed)
 }
 
 fn name(certificate: &CertificateName) -> String {

@@ -13,7 +13,7 @@ use super::audit::log_check;
 use super::pictures::thumbnail_size;
 use super::{Context, bulk};
 use crate::args::Verify;
-use crate::checker::Confined;
+use crate::checker::{Confined, Setup, Wants};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::jobs;
@@ -33,7 +33,8 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
     if options.bulk.targets.are_asked_for() {
         return bulk::run(context, options);
     }
-    let checker = Confined::new(context, options, options.files.len())?;
+    let checker = Confined::new(context, Setup::of(options), options.files.len())?;
+    let wants = Wants::of(options);
     let wording = Wording::of(options.lang);
     let decisions = decisions(context, options)?;
     let mut outcomes = Vec::new();
@@ -41,7 +42,7 @@ pub fn run(context: &Context<'_>, options: &Verify) -> Result<Exit, Failure> {
     jobs::in_order(
         &options.files,
         context,
-        |path| checker.check_file(path),
+        |path| checker.check_file(path, wants),
         |checked| {
             let checked = checked?;
             let first = outcomes.is_empty();

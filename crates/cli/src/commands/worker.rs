@@ -38,7 +38,7 @@ pub fn run(cli: &Cli, options: &Worker) -> Result<Exit, Failure> {
     match verifier {
         Ok(mut verifier) => {
             verifier.confined_by(layers);
-            let mut answer = |request: Request<'_>| answer(&verifier, options, request);
+            let mut answer = |request: Request<'_>| answer(&verifier, request);
             serve(&confinement, &caps, &mut answer)?;
         }
         Err(failure) => {
@@ -64,10 +64,6 @@ fn open(home: Option<&Home>, options: &Worker) -> Result<Verifier, Failure> {
     let verifier = VerifierOptions {
         passphrase,
         trust_anchors,
-        full: options.full,
-        language: options.lang,
-        heat_map: options.heat_map,
-        crjson: options.crjson,
         ..VerifierOptions::default()
     };
     Ok(Verifier::open(home, verifier)?)
@@ -83,7 +79,7 @@ fn anchor(path: &PathBuf) -> Result<(String, String), Failure> {
     Ok((name, pem))
 }
 
-fn answer(verifier: &Verifier, options: &Worker, request: Request<'_>) -> Reply {
+fn answer(verifier: &Verifier, request: Request<'_>) -> Reply {
     let failed = |error: &dyn std::fmt::Display| {
         Reply::default().with(part::FAILURE, error.to_string().into_bytes())
     };
@@ -91,6 +87,8 @@ fn answer(verifier: &Verifier, options: &Worker, request: Request<'_>) -> Reply 
         Ok(header) => header,
         Err(error) => return failed(&error),
     };
+    let wants = header.wants;
+    let verifier = verifier.reporting(wants.report);
     let Some((store, bytes)) = request.body.split_at_checked(header.store) else {
         return failed(&"a manifest store is longer than the request");
     };
@@ -104,7 +102,7 @@ fn answer(verifier: &Verifier, options: &Worker, request: Request<'_>) -> Reply 
         Ok(reply) => reply,
         Err(error) => return failed(&error),
     };
-    if let Some(map) = found.heat_map
+    if let Some(map) = found.heat_map.filter(|_| wants.drawn_heat_map)
         && let Ok(drawn) = under_heat_map(&map, bytes, verifier.limits())
     {
         reply = reply.with(part::HEAT_MAP, drawn);
@@ -112,7 +110,7 @@ fn answer(verifier: &Verifier, options: &Worker, request: Request<'_>) -> Reply 
     if let Some(crjson) = found.crjson {
         reply = reply.with(part::CRJSON, crjson.into_bytes());
     }
-    if options.thumbnail
+    if wants.thumbnail
         && found.report.error.is_none()
         && let Ok(small) = thumbnail(bytes, verifier.limits())
     {

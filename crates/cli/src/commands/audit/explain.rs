@@ -3,14 +3,15 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use colophon_audit::{BundleParts, Life, NamedFile, bundle};
+use colophon_audit::{BundleParts, Life, NamedFile, ReceiptFile, bundle};
 use colophon_imaging::write_atomic;
 use colophon_keys::{CLAIM_CERTIFICATE_FILE, ISSUING_CERTIFICATE_FILE, ROOT_CERTIFICATE_FILE};
 use colophon_ledger::{Entry, Ledger, LogEntry, WitnessPolicy};
+use colophon_provenance::Home;
 
 use super::{decided, open, which};
 use crate::args::Explain;
-use crate::commands::{Context, ledger};
+use crate::commands::{Context, ledger, receipt};
 use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::{ALERT, FAINT, GOOD, STRONG, styled};
@@ -149,5 +150,30 @@ fn parts(
         certificates,
         witness_policy,
         shards: fs::read(home.ledger().join("shards")).ok(),
+        receipt: receipt(context, &home, ledger, life)?,
     })
+}
+
+/// The receipt with its key; without one that opens, the bundle does without, and says so.
+fn receipt(
+    context: &Context<'_>,
+    home: &Home,
+    ledger: &Ledger,
+    life: &Life,
+) -> Result<Option<ReceiptFile>, Failure> {
+    let signer = match receipt::signer(context, home) {
+        Ok(signer) => signer,
+        Err(why) => {
+            let why = crate::printer::describe(&why);
+            context
+                .printer
+                .note(&format!("the bundle has no COSE receipt: {why}"));
+            return Ok(None);
+        }
+    };
+    let receipt = ledger.receipt(life.entry.id(), &*signer)?;
+    Ok(Some(ReceiptFile {
+        receipt: receipt.to_bytes(),
+        key_pem: signer.receipt_key().to_pem(),
+    }))
 }

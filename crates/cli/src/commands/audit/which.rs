@@ -4,8 +4,8 @@ use std::path::Path;
 
 use colophon_ledger::{Entries, Filter, Kind, Likeness, unhex};
 
-use crate::args::{Events, IssueKind, Verify, Which};
-use crate::checker::Confined;
+use crate::args::{Events, IssueKind, Which};
+use crate::checker::{Confined, Setup, Wants};
 use crate::commands::Context;
 use crate::failure::Failure;
 
@@ -59,11 +59,6 @@ fn fingerprint(context: &Context<'_>, like: &Path) -> Result<[u8; 32], Failure> 
 
 /// What is known of one picture, as `verify` finds out.
 pub fn check(context: &Context<'_>, path: &Path) -> Result<colophon_provenance::Report, Failure> {
-    let options = Verify {
-        files: vec![path.to_owned()],
-        ..Verify::default()
-    };
-    Ok(Confined::new(context, &options, 1)?
-        .check_file(path)?
-        .report)
+    let confined = Confined::new(context, Setup::default(), 1)?;
+    Ok(confined.check_file(path, Wants::default())?.report)
 }

@@ -3,7 +3,6 @@
 mod facts;
 mod grid;
 mod maker;
-mod source;
 
 use std::collections::HashSet;
 use std::ffi::OsString;
@@ -20,12 +19,12 @@ use super::{Context, issuing, now};
 use crate::args::{Generate, Keep};
 use crate::exit::Exit;
 use crate::failure::Failure;
+use crate::making::{Made, MadePicture, Maker};
 use crate::printer::{FAINT, styled};
 use crate::show;
 use crate::text::{clean, counted};
-use maker::Maker;
 
-pub use maker::{Made, MadePicture, embedded_picture};
+pub use maker::embedded_picture;
 
 /// Runs `generate`.
 pub fn run(context: &Context<'_>, options: &Generate) -> Result<Exit, Failure> {
@@ -35,7 +34,7 @@ pub fn run(context: &Context<'_>, options: &Generate) -> Result<Exit, Failure> {
         // The command line asks for one of them.
         (None, None) => String::new(),
     };
-    let maker = Maker::new(context, options, &text, random_seed()?)?;
+    let maker = maker::new(context, options, &text, random_seed()?)?;
     let targets = Targets::new(options, &maker)?;
     let home = context.home()?;
     let passphrase = issuing::passphrase(context, &home)?;
@@ -171,7 +170,7 @@ impl Run<'_> {
         let mut facts: Option<GenerationFacts> = None;
         for number in 0..count {
             let one = || -> Result<(), Failure> {
-                let made = maker.make(self.context, number, count)?;
+                let made = maker::make(self.context, maker, number, count)?;
                 if targets.grid.is_some() {
                     shown.push(self.pixels(&made)?);
                     match &mut facts {
@@ -195,6 +194,7 @@ impl Run<'_> {
                     picture,
                     facts,
                     understood,
+                    notes: Vec::new(),
                 };
                 self.issue(made, path)
             })?;

@@ -8,6 +8,7 @@ use std::path::Path;
 use colophon_keys::{
     Algorithm, KeyState, KeyStore, KeySummary, NewPlace, RemoteKey, Role, TokenKey,
 };
+use colophon_ledger::Rewrapped;
 use colophon_provenance::trust::moment;
 use colophon_provenance::{KeyAdmin, KeyChange, rfc3339};
 
@@ -17,6 +18,7 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::passphrase;
 use crate::printer::{ALERT, FAINT, GOOD, styled};
+use crate::text::counted;
 
 /// Largest certificate file read, bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -92,10 +94,15 @@ pub fn rotate(context: &Context<'_>, options: &Rotate) -> Result<Exit, Failure> 
     })?;
     let what = if options.prepare {
         "A claim signer's key waits for its certificate: see `colophon keys csr`.".to_owned()
+    } else if change.resumed {
+        "The replacement of the storage key that was interrupted is finished; no other key was made.".to_owned()
     } else {
         format!("The {} key was rotated.", role.name())
     };
     context.printer.say(&what)?;
+    if let Some(rewrapped) = change.rewrapped {
+        tell_rewrapped(context, rewrapped)?;
+    }
     if matches!(role, Role::RootAuthority | Role::IssuingAuthority) {
         context.printer.say(
             "Certificates that are there stay as they are; rotate the keys below it to use it.",
@@ -103,6 +110,22 @@ pub fn rotate(context: &Context<'_>, options: &Rotate) -> Result<Exit, Failure> 
     }
     told(context, &change)?;
     warn_of_expiry(context)
+}
+
+fn tell_rewrapped(context: &Context<'_>, rewrapped: Rewrapped) -> Result<(), Failure> {
+    context.printer.say(&format!(
+        "{} in {} wrapped anew; the former key is destroyed.",
+        counted(rewrapped.keys as usize, "key"),
+        counted(rewrapped.shards as usize, "shard")
+    ))?;
+    if !rewrapped.is_clean {
+        context.printer.note(
+            "another program was reading: the database's write-ahead log still holds what is overwritten by the next record",
+        );
+    }
+    context.printer.say(
+        "Programs that have the ledger open must be started again. Backups of before open with the former key alone: make new ones of ledger and keys, and destroy the old.",
+    )
 }
 
 fn place(options: &Rotate) -> NewPlace {

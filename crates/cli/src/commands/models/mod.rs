@@ -16,7 +16,8 @@ use crate::exit::Exit;
 use crate::failure::Failure;
 use crate::printer::{ALERT, FAINT, GOOD, STRONG, styled};
 use crate::text::{clean, counted};
-use store::Store;
+
+pub use store::Store;
 
 /// Runs `models`.
 pub fn run(context: &Context<'_>, command: &Models) -> Result<Exit, Failure> {
@@ -50,6 +51,14 @@ pub fn open(context: &Context<'_>, model: &str, parts: &ModelParts) -> Result<Pi
         ));
     }
     Ok(pipeline)
+}
+
+/// The licence of a pulled model, as far as it was told.
+pub fn license(folder: &Path) -> Option<String> {
+    store::is_pulled(folder)
+        .then(|| store::read(folder).ok())
+        .flatten()
+        .and_then(|pulled| pulled.license)
 }
 
 /// A folder as it is, else that of a pulled model.

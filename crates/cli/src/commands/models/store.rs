@@ -120,7 +120,17 @@ impl Store {
         Ok(self.root.join(format!("{PARTIAL}{name}")))
     }
 
-    /// Names of the complete models, sorted, each with what is known of it.
+    /// Names of all complete models, those put there by hand among them, sorted.
+    ///
+    /// # Errors
+    /// [`Failure::File`].
+    pub fn complete(&self) -> Result<Vec<String>, Failure> {
+        let mut names = self.names()?;
+        names.retain(|name| check_name(name).is_ok() && self.root.join(name).is_dir());
+        Ok(names)
+    }
+
+    /// Names of the complete pulled models, sorted, each with what is known of it.
     ///
     /// # Errors
     /// [`Failure::File`], and what is wrong with a model's file.

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::Path;
 
 use colophon_policy::{Bundle, Effect, Origin, Rule};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::files;
 use crate::commands::Context;
@@ -34,7 +34,7 @@ pub fn run(context: &Context<'_>, name: &str, json: bool) -> Result<Exit, Failur
             "origin": origin,
             "signers": signers,
             "files": bundle.files().iter().map(|(path, _)| path).collect::<Vec<_>>(),
-            "policies": bundle.rules().map(as_json).collect::<Vec<_>>(),
+            "policies": bundle.rules().collect::<Vec<_>>(),
             "verdict_rules": bundle.table().rule_ids().collect::<Vec<_>>(),
         }))?;
         return Ok(Exit::DONE);
@@ -110,17 +110,6 @@ pub fn effect(effect: Effect) -> &'static str {
         Effect::Permit => "permit",
         Effect::Forbid => "forbid",
     }
-}
-
-fn as_json(rule: &Rule) -> Value {
-    json!({
-        "id": rule.id,
-        "effect": rule.effect,
-        "place": rule.place,
-        "reason": rule.reason,
-        "advice": rule.advice,
-        "obligations": rule.obligations,
-    })
 }
 
 /// Writes the files of a bundle, to start one's own from.
