@@ -83,7 +83,7 @@ fn line(what: &str, count: usize, rate: f64) -> Result<()> {
 }
 
 /// Different files of the same look: a comment in each makes its bytes its own.
-fn generate(photos: &Path, folder: &Path, count: usize) -> Result<Vec<PathBuf>> {
+pub fn generate(photos: &Path, folder: &Path, count: usize) -> Result<Vec<PathBuf>> {
     let mut kinds = Vec::new();
     for path in pictures::list(photos)? {
         let picture = pictures::open(&path)?;

@@ -474,14 +474,22 @@ fn bytes_below(folder: &Path) -> Result<u64> {
     let mut sum = 0;
     for item in fs::read_dir(folder)? {
         let item = item?;
-        let facts = item.metadata()?;
-        sum += if facts.is_dir() {
-            bytes_below(&item.path())?
-        } else {
-            facts.len()
+        let bytes = match item.metadata().map_err(anyhow::Error::from) {
+            Ok(facts) if facts.is_dir() => bytes_below(&item.path()),
+            facts => facts.map(|facts| facts.len()),
+        };
+        sum += match bytes {
+            // The ledger removes partial tiles when full ones are durable.
+            Err(error) if is_gone(&error) => 0,
+            bytes => bytes?,
         };
     }
     Ok(sum)
+}
+
+fn is_gone(error: &anyhow::Error) -> bool {
+    let io = error.downcast_ref::<std::io::Error>();
+    io.is_some_and(|error| error.kind() == std::io::ErrorKind::NotFound)
 }
 
 fn digest(label: &str, number: u64) -> [u8; 32] {

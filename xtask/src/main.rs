@@ -3,6 +3,7 @@
 mod attacks;
 mod bench;
 mod bench_bulk;
+mod bench_serve;
 mod chart;
 mod code_limit;
 mod false_positives;
@@ -32,6 +33,10 @@ const USAGE: &str = "\
 cargo xtask test [ARGS]             every test of the workspace, in release mode
 cargo xtask bench                   speed and peak memory of mark, issuer, verifier, ledger
 cargo xtask bench-bulk DIR [N]       runs over N and 4 N pictures made from the photographs of a folder (default 200)
+cargo xtask bench-serve BINARY DIR  the service under load and under attack, beside the command line over the same pictures
+    --pictures N       made from the photographs of the folder (default 200)
+    --minutes N        at 70 % of the capacity, and again at all of it (default 1)
+    --only PART        speed, load, faults or restart
 cargo xtask robustness --photos DIR what the mark survives, over the pictures of a folder
     --size PX          long side to which every picture is brought first
     --strength LEVEL   subtle, standard or strong
@@ -91,6 +96,7 @@ fn run() -> Result<()> {
         ["bench-bulk", photos, count] => {
             bench_bulk::run(Path::new(photos), bench_bulk::count(count)?)
         }
+        ["bench-serve", words @ ..] => bench_serve::run(&bench_serve::Options::parse(words)?),
         ["stamp-once", input, home] => bench::stamp_once(Path::new(input), Path::new(home)),
         ["mark-once"] => bench::mark_once(),
         ["code-limit"] => code_limit::run(None),
