@@ -231,10 +231,19 @@ fn read(reply: Reply, url: &Url, limit: u64) -> Result<Vec<u8>, GatewayError> {
 }
 
 fn broken(url: &Url, cause: Cause) -> GatewayError {
+    let hidden = match &cause {
+        Cause::Forbidden(forbidden) => format!("it {}", forbidden.reason()),
+        _ => String::new(),
+    };
+    broken_off(url, cause, hidden, "it is larger than allowed")
+}
+
+/// How an exchange failed: `hidden` is said of an address that may not be reached, `large` of too long an answer.
+pub(crate) fn broken_off(url: &Url, cause: Cause, hidden: String, large: &str) -> GatewayError {
     let (fault, reason) = match cause {
-        Cause::Forbidden(forbidden) => (FetchFault::Hidden, format!("it {}", forbidden.reason())),
+        Cause::Forbidden(_) => (FetchFault::Hidden, hidden),
         Cause::TimedOut => (FetchFault::TimedOut, "it takes too long".to_owned()),
-        Cause::TooLarge => (FetchFault::TooLarge, "it is larger than allowed".to_owned()),
+        Cause::TooLarge => (FetchFault::TooLarge, large.to_owned()),
         Cause::Unreachable(reason)
         | Cause::Tls(reason)
         | Cause::Lost(reason)
@@ -243,7 +252,7 @@ fn broken(url: &Url, cause: Cause) -> GatewayError {
     failed(&shown(url), fault, &reason)
 }
 
-fn failed(to: &str, fault: FetchFault, reason: &str) -> GatewayError {
+pub(crate) fn failed(to: &str, fault: FetchFault, reason: &str) -> GatewayError {
     GatewayError::Guarded {
         to: to.to_owned(),
         reason: reason.to_owned(),

@@ -8,7 +8,7 @@ use url::{Host, Url};
 use crate::destinations::{Scope, shown};
 use crate::error::GatewayError;
 use crate::exchange::{Cause, Reply, cause};
-use crate::guarded::FetchFault;
+use crate::guarded::{FetchFault, broken_off, failed};
 use crate::transport::{self, Sent, Strangers};
 
 /// Longest wait for an answer: the least that the Standard Webhooks specification recommends.
@@ -131,28 +131,9 @@ impl HookPoster {
 }
 
 fn told(url: &Url, cause: Cause) -> GatewayError {
-    let (fault, reason) = match cause {
-        // As a name that is not known: which names there are in private networks is nobody's business.
-        Cause::Forbidden(_) => (
-            FetchFault::Hidden,
-            "the name is not known, or is none of the open network".to_owned(),
-        ),
-        Cause::TimedOut => (FetchFault::TimedOut, "it takes too long".to_owned()),
-        Cause::TooLarge => (FetchFault::TooLarge, "it answers too much".to_owned()),
-        Cause::Unreachable(reason)
-        | Cause::Tls(reason)
-        | Cause::Lost(reason)
-        | Cause::NotHttp(reason) => (FetchFault::Server, reason),
-    };
-    failed(&shown(url), fault, &reason)
-}
-
-fn failed(to: &str, fault: FetchFault, reason: &str) -> GatewayError {
-    GatewayError::Guarded {
-        to: to.to_owned(),
-        reason: reason.to_owned(),
-        fault,
-    }
+    // As a name that is not known: which names there are in private networks is nobody's business.
+    let hidden = "the name is not known, or is none of the open network";
+    broken_off(url, cause, hidden.to_owned(), "it answers too much")
 }
 
 #[cfg(test)]

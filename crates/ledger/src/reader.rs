@@ -11,7 +11,7 @@ use colophon_tlog::{
 };
 use sha2::{Digest, Sha256};
 
-use crate::db::{Db, Key};
+use crate::db::{Db, EntryRow, Key};
 use crate::entry::{Entry, EventEntry, Inclusion, LogEntry};
 use crate::error::{LedgerError, Unproven};
 use crate::event::EventKind;
@@ -199,16 +199,25 @@ impl Reader {
         }
     }
 
+    /// An entry's row, the checkpoint it is proven against as a note and read, and the proof's hashes.
+    fn proven(
+        &self,
+        index: u64,
+    ) -> Result<(EntryRow, Vec<u8>, Checkpoint, Vec<Hash>), LedgerError> {
+        let id = self.id(index);
+        let unproven = |reason| LedgerError::Unproven { id, reason };
+        let row = self.db().entry(index)?;
+        let row = row.ok_or_else(|| LedgerError::NoEntry(id.into()))?;
+        let (note, checkpoint) = self.checkpoint().map_err(unproven)?;
+        let hashes = self.inclusion_proof(index, &checkpoint).map_err(unproven)?;
+        Ok((row, note, checkpoint, hashes))
+    }
+
     /// The proof file of an entry.
     pub fn prove(&self, index: u64) -> Result<String, LedgerError> {
         let id = self.id(index);
         let unproven = |reason| LedgerError::Unproven { id, reason };
-        let row = self
-            .db()
-            .entry(index)?
-            .ok_or_else(|| LedgerError::NoEntry(id.into()))?;
-        let (note, checkpoint) = self.checkpoint().map_err(unproven)?;
-        let hashes = self.inclusion_proof(index, &checkpoint).map_err(unproven)?;
+        let (row, note, _, hashes) = self.proven(index)?;
         let checkpoint = String::from_utf8(note).map_err(|_| unproven(Unproven::Mismatch))?;
         let proof = TlogProof {
             extra: None,
@@ -229,18 +238,15 @@ impl Reader {
         signer: &dyn ReceiptSigner,
     ) -> Result<CoseReceipt, LedgerError> {
         let id = self.id(index);
-        let unproven = |reason| LedgerError::Unproven { id, reason };
-        let row = self
-            .db()
-            .entry(index)?
-            .ok_or_else(|| LedgerError::NoEntry(id.into()))?;
-        let (_, checkpoint) = self.checkpoint().map_err(unproven)?;
-        let path = self.inclusion_proof(index, &checkpoint).map_err(unproven)?;
+        let (row, _, checkpoint, path) = self.proven(index)?;
         let at = LeafIndex(index);
         CoseReceipt::of_inclusion(&row.leaf, at, path, &checkpoint, signer).map_err(|error| {
             match error {
                 ReceiptError::Signer(why) => LedgerError::ReceiptSigner(why),
-                _ => unproven(Unproven::Mismatch),
+                _ => LedgerError::Unproven {
+                    id,
+                    reason: Unproven::Mismatch,
+                },
             }
         })
     }

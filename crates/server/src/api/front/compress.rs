@@ -17,7 +17,7 @@ const MOST: u64 = 8 << 20;
 const AT_ONCE: usize = 32 << 10;
 
 /// Whether the header `Accept-Encoding` takes gzip.
-pub(super) fn takes_gzip(accepted: &str) -> bool {
+pub(in crate::api) fn takes_gzip(accepted: &str) -> bool {
     let weight = |wanted: &str| {
         accepted.split(',').find_map(|part| {
             let mut words = part.split(';').map(str::trim);

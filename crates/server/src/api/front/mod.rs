@@ -4,7 +4,7 @@
 //! route's own limits; the answer; one form of errors; headers; compression; counting; a line in the log.
 
 mod class;
-mod compress;
+pub(super) mod compress;
 mod guard;
 mod headers;
 mod limited;

@@ -12,6 +12,8 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use sha2::{Digest, Sha256};
 
+use crate::api::front::compress;
+
 /// How long a browser may keep what it got.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Keep {
@@ -87,16 +89,10 @@ impl Asset {
     }
 }
 
-/// Whether gzip is among the encodings that are taken, and not refused by `q=0` (RFC 9110, 12.5.3).
+/// Whether whoever asks takes gzip. More than one header of the name is one list (RFC 9110, 5.3).
 fn takes_gzip(request: &HeaderMap) -> bool {
-    tokens(request, &ACCEPT_ENCODING).any(|token| {
-        let mut parts = token.split(';').map(str::trim);
-        let named = parts
-            .next()
-            .is_some_and(|name| name.eq_ignore_ascii_case("gzip"));
-        let weight = parts.find_map(|part| part.strip_prefix("q="));
-        named && weight.and_then(|it| it.parse().ok()).unwrap_or(1.0_f32) > 0.0
-    })
+    let accepted: Vec<&str> = tokens(request, &ACCEPT_ENCODING).collect();
+    compress::takes_gzip(&accepted.join(","))
 }
 
 /// The parts of a list header.
