@@ -2,8 +2,8 @@
 //! Hamming Space with Multi-Index Hashing", 2014).
 //!
 //! A hash is cut into 11 chunks. When two hashes differ in at most `d` bits, some chunk differs in
-//! at most `d / 11` bits (pigeonhole), so looking up that chunk's close neighbours in a table finds
-//! the pair. Nothing is approximate.
+//! at most `d / 11` bits (pigeonhole; in some chunks one bit fewer is enough), so looking up that
+//! chunk's close neighbours in a table finds the pair. Nothing is approximate.
 
 use crate::Fingerprint;
 
@@ -61,27 +61,49 @@ impl MihIndex {
     }
 
     /// All entries within `max_distance` bits as (id, distance), nearest first, then by id.
+    ///
+    /// Among millions nearly every access misses the processor's caches. Each step therefore makes all its accesses one
+    /// after the other, none waiting for another's outcome, so that many are under way at once.
     pub fn query(&self, fingerprint: &Fingerprint, max_distance: u32) -> Vec<(u64, u32)> {
-        let radius = max_distance / CHUNKS as u32;
-        if radius > MAX_RADIUS || self.entries.len() < SCAN_BELOW {
+        if max_distance / CHUNKS as u32 > MAX_RADIUS || self.entries.len() < SCAN_BELOW {
             return linear_search(self.entries.iter().copied(), fingerprint, max_distance);
         }
-        let mut slots = Vec::new();
+        let mut candidates = Vec::new();
         for (chunk, table) in self.tables.iter().enumerate() {
+            let Some(radius) = radius(chunk, max_distance) else {
+                continue;
+            };
             let key = chunk_of(fingerprint, chunk);
+            let mut heads = Vec::new();
             for_each_neighbour(key, CHUNK_BITS[chunk], radius, |neighbour| {
-                slots.extend(table.slots(neighbour).filter(|&slot| {
-                    self.entries[slot as usize].0.distance(fingerprint) <= max_distance
-                }));
+                heads.push(table.bucket(neighbour));
             });
+            table.slots(heads, &mut candidates);
         }
-        slots.sort_unstable();
-        slots.dedup();
+        let near =
+            |slot: &u32| self.entries[*slot as usize].0.distance(fingerprint) <= max_distance;
+        candidates.retain(near);
+        candidates.sort_unstable();
+        candidates.dedup();
         linear_search(
-            slots.iter().map(|&slot| self.entries[slot as usize]),
+            candidates.iter().map(|&slot| self.entries[slot as usize]),
             fingerprint,
             max_distance,
         )
+    }
+}
+
+/// How many bits of a chunk may differ from those looked up; `None` when the chunk need not be looked up.
+///
+/// One more in every chunk makes `max_distance + 1` bits together, so within `max_distance` one of them finds it. (The
+/// general form of the pigeonhole principle; Qin et al., "GPH: Similarity Search in Hamming Space", 2018.)
+fn radius(chunk: usize, max_distance: u32) -> Option<u32> {
+    let share = max_distance / CHUNKS as u32;
+    let rest = max_distance % CHUNKS as u32;
+    if chunk as u32 <= rest {
+        Some(share)
+    } else {
+        share.checked_sub(1)
     }
 }
 
@@ -128,11 +150,17 @@ impl ChunkTable {
         }
     }
 
-    fn slots(&self, key: u32) -> impl Iterator<Item = u32> {
-        let present = |slot: u32| (slot != NONE).then_some(slot);
-        std::iter::successors(present(self.heads[self.bucket(key)]), move |&slot| {
-            present(self.next[slot as usize])
-        })
+    /// Adds the slots of the given buckets.
+    fn slots(&self, buckets: Vec<usize>, slots: &mut Vec<u32>) {
+        let heads = buckets.into_iter().map(|bucket| self.heads[bucket]);
+        let mut level: Vec<u32> = heads.filter(|slot| *slot != NONE).collect();
+        while !level.is_empty() {
+            slots.extend_from_slice(&level);
+            for slot in &mut level {
+                *slot = self.next[*slot as usize];
+            }
+            level.retain(|slot| *slot != NONE);
+        }
     }
 
     fn bucket(&self, key: u32) -> usize {
@@ -187,6 +215,17 @@ mod tests {
                 .map(|c| (chunk_of(&one, c) ^ chunk_of(&zero, c)).count_ones())
                 .sum();
             assert_eq!(changed, 1, "bit {bit}");
+        }
+    }
+
+    #[test]
+    fn nothing_near_is_outside_every_chunks_radius() {
+        for max_distance in 0..33 {
+            // The fewest bits that differ where each chunk is just beyond its radius.
+            let beyond: u32 = (0..CHUNKS)
+                .map(|chunk| radius(chunk, max_distance).map_or(0, |radius| radius + 1))
+                .sum();
+            assert_eq!(beyond, max_distance + 1);
         }
     }
 

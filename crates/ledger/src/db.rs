@@ -242,6 +242,8 @@ impl Db {
         db.run(|c| {
             c.busy_timeout(BUSY_TIMEOUT)?;
             c.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
+            // Else a statement is compiled anew for each value that a plan could depend on, every look-up's among them.
+            c.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
             c.pragma_update(None, "trusted_schema", false)?;
             c.pragma_update(None, "cell_size_check", true)?;
             c.pragma_update(None, "foreign_keys", true)?;

@@ -4,9 +4,10 @@
 //! So a commit touches a handful of rows however many records it enters, and a question skips whole tiles. All of it
 //! follows from the leaves: it narrows a search and proves nothing.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use crate::event::EventKind;
+use crate::event::{Event, EventKind};
 use crate::leaf::Leaf;
 use crate::query::Filter;
 use crate::record::{Kind, PublicRecord};
@@ -43,15 +44,11 @@ impl Facet {
         Self::new(KIND, [number])
     }
 
-    /// What a leaf states.
-    pub fn of_leaf(leaf: &Leaf) -> Vec<Self> {
-        match leaf {
-            Leaf::Record(record) => Self::of_record(record),
-            Leaf::Event(event) => match &event.what {
-                EventKind::Key(key) => vec![Self::new(SIGNER, key.key_id)],
-                EventKind::PolicyPublished(it) => vec![Self::new(POLICY, it.bundle_sha256)],
-                _ => Vec::new(),
-            },
+    fn of_event(event: &Event) -> Vec<Self> {
+        match &event.what {
+            EventKind::Key(key) => vec![Self::new(SIGNER, key.key_id)],
+            EventKind::PolicyPublished(it) => vec![Self::new(POLICY, it.bundle_sha256)],
+            _ => Vec::new(),
         }
     }
 
@@ -85,6 +82,38 @@ impl Facet {
         .into_iter()
         .flatten()
         .collect()
+    }
+}
+
+/// What one entry states.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Stated {
+    /// Unix seconds.
+    pub time: i64,
+    pub facets: Vec<Facet>,
+}
+
+impl Stated {
+    pub fn of_record(record: &PublicRecord) -> Self {
+        Self {
+            time: record.issued_at,
+            facets: Facet::of_record(record),
+        }
+    }
+
+    pub fn of_event(event: &Event) -> Self {
+        Self {
+            time: event.time,
+            facets: Facet::of_event(event),
+        }
+    }
+
+    /// What leaf bytes state; `None` where they are no leaf.
+    pub fn of_leaf(leaf: &[u8]) -> Option<Self> {
+        match Leaf::decode(leaf).ok()? {
+            Leaf::Record(record) => Some(Self::of_record(&record)),
+            Leaf::Event(event) => Some(Self::of_event(&event)),
+        }
     }
 }
 
@@ -137,28 +166,47 @@ pub(crate) struct TileFacts {
 }
 
 impl TileFacts {
-    /// By tile, what neighbouring leaves state, the first of which stands at `first`. Bytes that are no leaf state
-    /// nothing.
-    pub fn of<'a>(first: u64, leaves: impl IntoIterator<Item = &'a [u8]>) -> BTreeMap<u64, Self> {
+    /// By tile, what neighbouring entries state, the first of which stands at `first`. What is no leaf states nothing.
+    pub fn of<'a>(
+        first: u64,
+        entries: impl IntoIterator<Item = Option<Cow<'a, Stated>>>,
+    ) -> BTreeMap<u64, Self> {
         let mut tiles = BTreeMap::new();
-        for (index, leaf) in (first..).zip(leaves) {
-            if let Ok(leaf) = Leaf::decode(leaf) {
-                Self::add(&mut tiles, index, &leaf);
+        for (index, stated) in (first..).zip(entries) {
+            if let Some(stated) = stated {
+                Self::add(&mut tiles, index, &stated);
             }
         }
         tiles
     }
 
-    fn add(tiles: &mut BTreeMap<u64, Self>, index: u64, leaf: &Leaf) {
-        let time = leaf.time();
+    /// [`TileFacts::of`] leaf bytes.
+    pub fn of_leaves<'a>(
+        first: u64,
+        leaves: impl IntoIterator<Item = &'a [u8]>,
+    ) -> BTreeMap<u64, Self> {
+        let stated = leaves.into_iter().map(Stated::of_leaf);
+        Self::of(first, stated.map(|stated| stated.map(Cow::Owned)))
+    }
+
+    fn add(tiles: &mut BTreeMap<u64, Self>, index: u64, stated: &Stated) {
+        let time = stated.time;
         let tile = tiles.entry(index / WIDTH).or_insert_with(|| Self {
             span: (time, time),
             facets: BTreeMap::new(),
         });
         tile.span = (tile.span.0.min(time), tile.span.1.max(time));
-        for facet in Facet::of_leaf(leaf) {
-            let bits = tile.facets.entry(facet).or_insert(Bits::NONE);
-            bits.set((index % WIDTH) as u8);
+        for facet in &stated.facets {
+            let offset = (index % WIDTH) as u8;
+            // Neighbours state the same: what is known need not be copied.
+            if let Some(bits) = tile.facets.get_mut(facet) {
+                bits.set(offset);
+            } else {
+                tile.facets
+                    .entry(facet.clone())
+                    .or_insert(Bits::NONE)
+                    .set(offset);
+            }
         }
     }
 }
@@ -177,6 +225,10 @@ mod tests {
             records().prop_map(|it| Leaf::decode(&Prepared::new(it).unwrap().leaf).unwrap()),
             events().prop_map(|it| Leaf::Event(Box::new(it))),
         ]
+    }
+
+    fn stated(leaf: &Leaf) -> Vec<Facet> {
+        Stated::of_leaf(&leaf.encode()).unwrap().facets
     }
 
     /// A filter made of what a leaf says, with the parts chosen by the bits of `which`.
@@ -218,7 +270,7 @@ mod tests {
         fn what_a_filter_admits_states_all_that_the_filter_asks_for(leaf in leaves(), which: u8) {
             let filter = asking_for(&leaf, which);
             prop_assert!(filter.admits(&leaf.encode()).unwrap());
-            let stated = Facet::of_leaf(&leaf);
+            let stated = stated(&leaf);
             for asked in Facet::of_filter(&filter) {
                 prop_assert!(stated.contains(&asked), "{asked:?} of {stated:?}");
             }
@@ -227,16 +279,16 @@ mod tests {
         #[test]
         fn each_leaf_is_found_in_its_tile(leaves in proptest::collection::vec(leaves(), 1..9), first in 250_u64..260) {
             let bytes: Vec<Vec<u8>> = leaves.iter().map(Leaf::encode).collect();
-            let tiles = TileFacts::of(first, bytes.iter().map(Vec::as_slice));
+            let tiles = TileFacts::of_leaves(first, bytes.iter().map(Vec::as_slice));
             for (index, leaf) in (first..).zip(&leaves) {
                 let tile = &tiles[&(index / WIDTH)];
                 prop_assert!(tile.span.0 <= leaf.time() && leaf.time() <= tile.span.1);
-                for facet in Facet::of_leaf(leaf) {
+                for facet in stated(leaf) {
                     prop_assert!(tile.facets[&facet].has((index % WIDTH) as u8));
                 }
             }
             let set: u32 = tiles.values().flat_map(|tile| tile.facets.values()).map(Bits::count).sum();
-            let mut stated = leaves.iter().map(Facet::of_leaf).collect::<Vec<_>>();
+            let mut stated = leaves.iter().map(stated).collect::<Vec<_>>();
             for facets in &mut stated {
                 facets.sort();
                 facets.dedup();

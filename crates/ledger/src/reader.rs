@@ -1,13 +1,13 @@
 //! Look-ups: every entry read is checked against the signed checkpoint.
 
 mod rows;
+mod tiles;
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use colophon_tlog::{
-    Checkpoint, Hash, LeafIndex, Receipt as CoseReceipt, ReceiptError, ReceiptSigner, Tile,
-    TileError, TileReader, TlogProof, TreeError, VerifierKey, leaf_hash, prove_inclusion,
-    verify_inclusion,
+    Checkpoint, Hash, LeafIndex, Receipt as CoseReceipt, ReceiptError, ReceiptSigner, TileNodes,
+    TlogProof, VerifierKey, leaf_hash,
 };
 use sha2::{Digest, Sha256};
 
@@ -20,6 +20,7 @@ use crate::fingerprints::Fingerprints;
 use crate::leaf::Leaf;
 use crate::shards::{RecordId, ShardName};
 use crate::vault::{StorageKey, Vault};
+use tiles::Tiles;
 
 /// What a ledger holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -72,22 +73,15 @@ pub(crate) struct Reader {
     vault: OnceLock<Arc<Vault>>,
     /// The checkpoint last read and found good, with its bytes.
     verified: Mutex<Option<(Vec<u8>, Checkpoint)>>,
+    tiles: Tiles,
     fingerprints: Fingerprints,
-}
-
-/// Why a tile gave no hashes, in the words of [`Unproven`].
-struct TileFault(Unproven);
-
-impl From<TileError> for TileFault {
-    fn from(error: TileError) -> Self {
-        Self(Unproven::Tile(error.to_string()))
-    }
 }
 
 impl Reader {
     pub fn open(files: Files, shard: ShardName, key: VerifierKey) -> Result<Self, LedgerError> {
         let db = Mutex::new(Db::open_reader(&files)?);
         Ok(Self {
+            tiles: Tiles::new(files.clone()),
             files,
             shard,
             key,
@@ -209,7 +203,8 @@ impl Reader {
         let row = self.db().entry(index)?;
         let row = row.ok_or_else(|| LedgerError::NoEntry(id.into()))?;
         let (note, checkpoint) = self.checkpoint().map_err(unproven)?;
-        let hashes = self.inclusion_proof(index, &checkpoint).map_err(unproven)?;
+        let hashes = self.inclusion_proof(index, &row.leaf, &checkpoint);
+        let hashes = hashes.map_err(unproven)?;
         Ok((row, note, checkpoint, hashes))
     }
 
@@ -217,7 +212,7 @@ impl Reader {
     pub fn prove(&self, index: u64) -> Result<String, LedgerError> {
         let id = self.id(index);
         let unproven = |reason| LedgerError::Unproven { id, reason };
-        let (row, note, _, hashes) = self.proven(index)?;
+        let (_, note, _, hashes) = self.proven(index)?;
         let checkpoint = String::from_utf8(note).map_err(|_| unproven(Unproven::Mismatch))?;
         let proof = TlogProof {
             extra: None,
@@ -225,9 +220,6 @@ impl Reader {
             hashes,
             checkpoint,
         };
-        proof
-            .verify(&row.leaf, &self.key)
-            .map_err(|_| unproven(Unproven::Mismatch))?;
         Ok(proof.to_string())
     }
 
@@ -325,11 +317,6 @@ impl Reader {
         self.shard
     }
 
-    /// The bytes of a tile.
-    pub(crate) fn tile(&self, tile: Tile) -> Result<Vec<u8>, LedgerError> {
-        self.files.read_tile(tile)
-    }
-
     pub(crate) fn db(&self) -> MutexGuard<'_, Db> {
         lock(&self.db)
     }
@@ -359,31 +346,31 @@ impl Reader {
 
     fn inclusion(&self, index: u64, leaf: &[u8]) -> Result<Inclusion, Unproven> {
         let (_, checkpoint) = self.checkpoint()?;
-        let (size, root) = (checkpoint.size, checkpoint.root);
-        let hashes = self.inclusion_proof(index, &checkpoint)?;
-        verify_inclusion(&hashes, LeafIndex(index), size, leaf_hash(leaf), root)
-            .map_err(|_| Unproven::Mismatch)?;
+        self.inclusion_proof(index, leaf, &checkpoint)?;
         Ok(Inclusion {
-            tree_size: size,
-            root,
+            tree_size: checkpoint.size,
+            root: checkpoint.root,
         })
     }
 
-    pub(crate) fn inclusion_proof(
+    /// The hashes that lead from a leaf to the root of a checkpoint.
+    fn inclusion_proof(
+        &self,
+        index: u64,
+        leaf: &[u8],
+        checkpoint: &Checkpoint,
+    ) -> Result<Vec<Hash>, Unproven> {
+        self.tiles
+            .prove(LeafIndex(index), leaf_hash(leaf), checkpoint)
+    }
+
+    /// Hashes of the 256 neighbouring leaves among which the one at `index` is, proven together.
+    pub(crate) fn proven_neighbours(
         &self,
         index: u64,
         checkpoint: &Checkpoint,
-    ) -> Result<Vec<Hash>, Unproven> {
-        let size = checkpoint.size;
-        let mut tiles = TileReader::new(size, |tile| {
-            self.files
-                .read_tile(tile)
-                .map_err(|error| TileFault(Unproven::Tile(error.to_string())))
-        });
-        prove_inclusion(&mut tiles, LeafIndex(index), size).map_err(|error| match error {
-            TreeError::Read(TileFault(reason)) => reason,
-            _ => Unproven::NotCovered(size.0),
-        })
+    ) -> Result<Arc<TileNodes>, Unproven> {
+        self.tiles.prove_tile(LeafIndex(index), checkpoint)
     }
 }
 

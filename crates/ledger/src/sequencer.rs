@@ -477,7 +477,7 @@ pub(crate) fn refuse_fork(
     published: &Checkpoint,
     committed: &Checkpoint,
 ) -> Result<(), LedgerError> {
-    let mut tiles = TileReader::new(committed.size, |tile| read_tile(files, tile));
+    let mut tiles = TileReader::new(committed.size, |tile: Tile| read_tile(files, tile));
     let root = if published.size == committed.size {
         committed.root
     } else {
@@ -498,7 +498,7 @@ fn consistency_proof(
     old: TreeSize,
     new: TreeSize,
 ) -> Result<Vec<Hash>, LedgerError> {
-    let mut tiles = TileReader::new(new, |tile| read_tile(files, tile));
+    let mut tiles = TileReader::new(new, |tile: Tile| read_tile(files, tile));
     prove_consistency(&mut tiles, old, new).map_err(|error| match error {
         TreeError::Read(TileFault(error)) => error,
         _ => damaged("there is no proof between trees of these sizes"),

@@ -147,18 +147,20 @@ fn tile_write(level: usize, index: u64, hashes: Vec<Hash>) -> Option<TileWrite> 
 }
 
 /// Root of a complete subtree; `hashes.len()` is a power of two.
-pub(crate) fn complete_subtree(hashes: &[Hash]) -> Hash {
+fn complete_subtree(hashes: &[Hash]) -> Hash {
     debug_assert!(hashes.len().is_power_of_two());
     let mut row = hashes.to_vec();
     while row.len() > 1 {
-        row = row
-            .as_chunks::<2>()
-            .0
-            .iter()
-            .map(|[left, right]| node_hash(*left, *right))
-            .collect();
+        row = pairs(&row);
     }
     row[0]
+}
+
+/// The nodes over neighbouring pairs; a last hash without a neighbour has none yet.
+pub(crate) fn pairs(hashes: &[Hash]) -> Vec<Hash> {
+    let (pairs, _) = hashes.as_chunks::<2>();
+    let nodes = pairs.iter().map(|[left, right]| node_hash(*left, *right));
+    nodes.collect()
 }
 
 #[cfg(test)]

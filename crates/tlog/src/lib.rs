@@ -4,7 +4,7 @@
 //!
 //! - [`leaf_hash`], [`node_hash`], [`struct@Hash`], [`TreeSize`], [`LeafIndex`]: RFC 6962 section 2.1.
 //! - [`RightEdge`]: appending leaves and naming the tiles that change (C2SP `tlog-tiles`).
-//! - [`HashReader`], [`TileReader`], [`root`], [`prove_inclusion`], [`prove_consistency`]: reading a stored tree.
+//! - [`HashReader`], [`TileReader`], [`TileSource`], [`root`], [`prove_inclusion`], [`prove_consistency`]: reading a stored tree.
 //! - [`verify_inclusion`], [`verify_consistency`]: checking what somebody else proved.
 //! - [`Follower`], [`rederive`]: whether a log only ever grew; [`ForkEvidence`] when it did not.
 //! - [`Note`], [`VerifierKey`], [`NoteSigner`]: C2SP `signed-note`; [`Checkpoint`]: C2SP `tlog-checkpoint`;
@@ -59,5 +59,8 @@ pub use receipt::{
 pub use shard_list::{ListedShard, ShardList, ShardListError, ShardState};
 pub use tile::{BundleError, Tile, TileError, TileLevel, decode_bundle, encode_bundle_entry};
 pub use tlog_proof::{TlogProof, TlogProofError};
-pub use tree::{HashReader, TileReader, TreeError, prove_consistency, prove_inclusion, root};
+pub use tree::{
+    HashReader, TileNodes, TileReader, TileSource, TreeError, prove_consistency, prove_inclusion,
+    root,
+};
 pub use witness::{AddCheckpoint, MalformedRequest, WitnessDecision, decide, parse_size_body};

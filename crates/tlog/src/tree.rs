@@ -1,8 +1,9 @@
 //! Reading a stored tree: roots and proofs (RFC 6962 section 2.1).
 
+use alloc::sync::Arc;
 use alloc::vec::Vec;
 
-use crate::edge::complete_subtree;
+use crate::edge::pairs;
 use crate::hash::{Hash, LeafIndex, TreeSize, node_hash};
 use crate::proof::ProofError;
 use crate::tile::{Tile, TileError, TileLevel};
@@ -132,57 +133,108 @@ fn range<R: HashReader>(reader: &mut R, low: u64, high: u64) -> Result<Hash, R::
     Ok(node_hash(left, range(reader, middle, high)?))
 }
 
-/// A [`HashReader`] over hash tiles: `read` returns the bytes of the named tile.
+/// The hashes of one tile, with the roots of all complete subtrees over them.
 ///
-/// The reader only asks for tiles that a tree of the given size has.
-#[derive(Debug)]
-pub struct TileReader<F> {
-    size: TreeSize,
-    read: F,
-    /// The last tile, because neighbouring questions fall into the same one.
-    last: Option<(Tile, Vec<Hash>)>,
+/// A proof through a tile needs nearly all of these roots, so they are computed once: 255 node hashes and 16 KB for a
+/// full tile.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TileNodes {
+    /// Row `r` holds the roots over `2^r` neighbouring hashes each.
+    rows: Vec<Vec<Hash>>,
 }
 
-impl<F, E> TileReader<F>
-where
-    F: FnMut(Tile) -> Result<Vec<u8>, E>,
-    E: From<TileError>,
-{
-    /// Reads the tiles of the tree of `size` leaves.
-    pub fn new(size: TreeSize, read: F) -> Self {
-        Self {
-            size,
-            read,
-            last: None,
+impl TileNodes {
+    /// Reads the bytes of a hash tile.
+    ///
+    /// # Errors
+    /// [`TileError::Length`] when they are not as many as the tile's width says.
+    pub fn decode(tile: Tile, bytes: &[u8]) -> Result<Self, TileError> {
+        let mut rows = alloc::vec![tile.decode_hashes(bytes)?];
+        while let Some(next) = rows
+            .last()
+            .filter(|row| row.len() > 1)
+            .map(|row| pairs(row))
+        {
+            rows.push(next);
         }
+        Ok(Self { rows })
+    }
+
+    /// The hashes that the tile itself holds.
+    pub fn hashes(&self) -> &[Hash] {
+        self.rows.first().map_or(&[], Vec::as_slice)
+    }
+
+    /// Root over the hashes `index * 2^row .. (index + 1) * 2^row` of the tile; `None` where it holds fewer.
+    fn root(&self, row: usize, index: u64) -> Option<Hash> {
+        let index = usize::try_from(index).ok()?;
+        self.rows.get(row)?.get(index).copied()
     }
 }
 
-impl<F, E> HashReader for TileReader<F>
+/// Where [`TileReader`] gets hash tiles from: a function that reads their bytes, or something that keeps what it read.
+pub trait TileSource {
+    /// Why a tile could not be read.
+    type Error: From<TileError>;
+
+    /// The hashes of a tile.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is malformed.
+    fn nodes(&mut self, tile: Tile) -> Result<Arc<TileNodes>, Self::Error>;
+}
+
+impl<F, E> TileSource for F
 where
     F: FnMut(Tile) -> Result<Vec<u8>, E>,
     E: From<TileError>,
 {
     type Error = E;
 
-    fn subtree(&mut self, level: u32, index: u64) -> Result<Hash, E> {
-        // A subtree of 2^level leaves is 2^(level % 8) neighbouring hashes of a tile at level / 8.
-        let run = 1_u64 << (level % 8);
-        let first = index * run;
+    fn nodes(&mut self, tile: Tile) -> Result<Arc<TileNodes>, E> {
+        Ok(Arc::new(TileNodes::decode(tile, &self(tile)?)?))
+    }
+}
+
+/// A [`HashReader`] over hash tiles.
+///
+/// It only asks for tiles that a tree of the given size has.
+#[derive(Debug)]
+pub struct TileReader<S> {
+    size: TreeSize,
+    source: S,
+    /// The last tile, because neighbouring questions fall into the same one.
+    last: Option<(Tile, Arc<TileNodes>)>,
+}
+
+impl<S: TileSource> TileReader<S> {
+    /// Reads the tiles of the tree of `size` leaves.
+    pub fn new(size: TreeSize, source: S) -> Self {
+        Self {
+            size,
+            source,
+            last: None,
+        }
+    }
+}
+
+impl<S: TileSource> HashReader for TileReader<S> {
+    type Error = S::Error;
+
+    fn subtree(&mut self, level: u32, index: u64) -> Result<Hash, S::Error> {
+        // A subtree of 2^level leaves is the root over 2^(level % 8) neighbouring hashes of a tile at level / 8.
+        let row = level % 8;
         let tile_level = TileLevel::Hashes((level / 8) as u8);
-        let tile_index = first / 256;
+        let tile_index = index >> (8 - row);
         let width = Tile::available(tile_level, tile_index, self.size.0);
         let tile = Tile::new(tile_level, tile_index, width)?;
-        let hashes = match self.last.take() {
-            Some((known, hashes)) if known == tile => hashes,
-            _ => tile.decode_hashes(&(self.read)(tile)?)?,
+        let nodes = match self.last.take() {
+            Some((known, nodes)) if known == tile => nodes,
+            _ => self.source.nodes(tile)?,
         };
-        let start = (first % 256) as usize;
-        let hash = hashes
-            .get(start..start + run as usize)
-            .map(complete_subtree)
-            .ok_or(TileError::Coordinate);
-        self.last = Some((tile, hashes));
-        Ok(hash?)
+        let within = index & ((1 << (8 - row)) - 1);
+        let root = nodes.root(row as usize, within);
+        self.last = Some((tile, nodes));
+        Ok(root.ok_or(TileError::Coordinate)?)
     }
 }

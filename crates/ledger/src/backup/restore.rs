@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use colophon_tlog::{
-    Checkpoint, Hash, Note, ShardList, TileError, TileReader, TreeSize, VerifierKey,
+    Checkpoint, Hash, Note, ShardList, Tile, TileError, TileReader, TreeSize, VerifierKey,
 };
 
 use super::sums::{SUMS, Sums, sync_below};
@@ -214,6 +214,6 @@ impl From<TileError> for TileFault {
 
 /// The root that the shard had when it held `old` entries.
 fn root_at(files: &Files, old: TreeSize, size: TreeSize) -> Result<Hash, LedgerError> {
-    let mut tiles = TileReader::new(size, |tile| files.read_tile(tile).map_err(TileFault));
+    let mut tiles = TileReader::new(size, |tile: Tile| files.read_tile(tile).map_err(TileFault));
     colophon_tlog::root(&mut tiles, old).map_err(|TileFault(error)| error)
 }

@@ -148,14 +148,13 @@ impl Db {
     }
 }
 
-/// Enters what neighbouring leaves state, the first of which stands at `first`.
-pub(super) fn enter<'a>(
+/// Enters what tiles state.
+pub(super) fn enter(
     transaction: &Transaction<'_>,
-    first: u64,
-    leaves: impl IntoIterator<Item = &'a [u8]>,
+    tiles: BTreeMap<u64, TileFacts>,
 ) -> rusqlite::Result<()> {
     let mut numbers = BTreeMap::new();
-    for (tile, facts) in TileFacts::of(first, leaves) {
+    for (tile, facts) in tiles {
         transaction
             .prepare_cached(
                 "INSERT INTO span (tile, least, most) VALUES (?1, ?2, ?3) ON CONFLICT (tile) \
@@ -205,7 +204,7 @@ fn fill(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
         // Where a row is missing, those behind it are no neighbours.
         for run in rows.chunk_by(|a, b| a.0 + 1 == b.0) {
             let leaves = run.iter().map(|(_, leaf)| leaf.as_slice());
-            enter(transaction, run[0].0, leaves)?;
+            enter(transaction, TileFacts::of_leaves(run[0].0, leaves))?;
         }
     }
 }

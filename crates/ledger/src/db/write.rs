@@ -1,11 +1,13 @@
 //! What a commit writes.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use rusqlite::{Connection, OptionalExtension as _, Transaction, TransactionBehavior, params};
 
 use super::{CommittedCheckpoint, Db, EntryRow, Part, index, signed};
 use crate::error::LedgerError;
+use crate::facets::TileFacts;
 use crate::record::{Erases, Prepared, PreparedPrivate};
 use crate::shards::{RecordId, ShardName};
 use crate::vault::{DataKey, StorageKey, SubjectTag, Vault};
@@ -174,8 +176,10 @@ impl Rows<'_> {
                 self.private(index, prepared, private, &mut subjects)?;
             }
         }
-        let leaves = batch.iter().map(|prepared| prepared.leaf.as_slice());
-        index::enter(self.transaction, first, leaves)?;
+        let stated = batch
+            .iter()
+            .map(|prepared| Some(Cow::Borrowed(&prepared.stated)));
+        index::enter(self.transaction, TileFacts::of(first, stated))?;
         Ok(())
     }
 

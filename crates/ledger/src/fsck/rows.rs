@@ -90,7 +90,7 @@ impl Check<'_> {
             self.indexed = None;
             return;
         };
-        for (tile, facts) in TileFacts::of(start, leaves) {
+        for (tile, facts) in TileFacts::of_leaves(start, leaves) {
             match db.indexes(tile, &facts) {
                 Ok(true) => {}
                 Ok(false) => {

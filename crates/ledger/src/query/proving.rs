@@ -1,6 +1,8 @@
 //! Proving neighbouring entries together.
 
-use colophon_tlog::{Checkpoint, Hash, LeafIndex, Tile, TileLevel, leaf_hash, verify_inclusion};
+use std::sync::Arc;
+
+use colophon_tlog::{Checkpoint, Tile, TileNodes, leaf_hash};
 
 use crate::entry::Inclusion;
 use crate::error::Unproven;
@@ -15,7 +17,7 @@ pub(super) struct Prover<'a> {
     reader: &'a Reader,
     checkpoint: Checkpoint,
     /// The last tile: its number and its hashes, or what is wrong with it.
-    tile: Option<(u64, Result<Vec<Hash>, Unproven>)>,
+    tile: Option<(u64, Result<Arc<TileNodes>, Unproven>)>,
 }
 
 impl<'a> Prover<'a> {
@@ -39,35 +41,20 @@ impl<'a> Prover<'a> {
     /// Whether the leaf stands at its index.
     pub fn prove(&mut self, index: u64, leaf: &[u8]) -> Result<Inclusion, Unproven> {
         let number = index / WIDTH;
-        let hashes = match &self.tile {
-            Some((known, hashes)) if *known == number => hashes,
+        let nodes = match &self.tile {
+            Some((known, nodes)) if *known == number => nodes,
             _ => {
-                let hashes = self.verified_tile(number, index);
-                &self.tile.insert((number, hashes)).1
+                let nodes = self.reader.proven_neighbours(index, &self.checkpoint);
+                &self.tile.insert((number, nodes)).1
             }
         };
-        let hashes = hashes.as_ref().map_err(Clone::clone)?;
-        match hashes.get((index % WIDTH) as usize) {
+        let nodes = nodes.as_ref().map_err(Clone::clone)?;
+        match nodes.hashes().get((index % WIDTH) as usize) {
             Some(hash) if *hash == leaf_hash(leaf) => Ok(Inclusion {
                 tree_size: self.checkpoint.size,
                 root: self.checkpoint.root,
             }),
             _ => Err(Unproven::Mismatch),
         }
-    }
-
-    fn verified_tile(&self, number: u64, index: u64) -> Result<Vec<Hash>, Unproven> {
-        let unreadable = |error: &dyn std::error::Error| Unproven::Tile(error.to_string());
-        let width = Tile::available(TileLevel::Hashes(0), number, self.size());
-        let tile = Tile::new(TileLevel::Hashes(0), number, width).map_err(|e| unreadable(&e))?;
-        let bytes = self.reader.tile(tile).map_err(|e| unreadable(&e))?;
-        let hashes = tile.decode_hashes(&bytes).map_err(|e| unreadable(&e))?;
-        let leaf = hashes.get((index % WIDTH) as usize).copied();
-        let leaf = leaf.ok_or(Unproven::NotCovered(self.size()))?;
-        let proof = self.reader.inclusion_proof(index, &self.checkpoint)?;
-        let (size, root) = (self.checkpoint.size, self.checkpoint.root);
-        verify_inclusion(&proof, LeafIndex(index), size, leaf, root)
-            .map_err(|_| Unproven::Mismatch)?;
-        Ok(hashes)
     }
 }

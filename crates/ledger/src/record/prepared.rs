@@ -11,12 +11,15 @@ use super::{
 };
 use crate::error::LedgerError;
 use crate::event::{Event, Parts};
+use crate::facets::Stated;
 use crate::vault::{DataKey, seal_body};
 
 /// A leaf ready for the sequencer, with the rows that go with it.
 pub(crate) struct Prepared {
     pub leaf: Vec<u8>,
     pub leaf_hash: Hash,
+    /// What the leaf is found by.
+    pub stated: Stated,
     /// The index columns and the manifest of a record; an event has none.
     pub record: Option<RecordColumns>,
     pub private: Option<PreparedPrivate>,
@@ -104,6 +107,7 @@ impl Prepared {
         Ok(Self {
             leaf_hash,
             leaf,
+            stated: Stated::of_record(&public),
             record: Some(RecordColumns {
                 asset_sha256: public.asset_sha256,
                 manifest_id: public.manifest_id,
@@ -128,6 +132,7 @@ impl Prepared {
         Ok(Self {
             leaf_hash: leaf_hash(&leaf),
             leaf,
+            stated: Stated::of_event(event),
             record: None,
             private: None,
             erases: None,

@@ -1,5 +1,6 @@
 //! Records and ledgers for the tests.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 
@@ -176,23 +177,27 @@ impl Drop for TempDir {
 }
 
 /// All files below a folder with their content, by relative path.
-pub fn snapshot(dir: &Path) -> std::collections::BTreeMap<PathBuf, Vec<u8>> {
-    let mut found = std::collections::BTreeMap::new();
+pub fn snapshot(dir: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    // An open ledger removes partial tiles that full ones have replaced, a moment after it has answered.
+    let mut tries = (0..100).map(|_| try_snapshot(dir));
+    tries.find_map(std::io::Result::ok).unwrap()
+}
+
+fn try_snapshot(dir: &Path) -> std::io::Result<BTreeMap<PathBuf, Vec<u8>>> {
+    let mut found = BTreeMap::new();
     let mut folders = vec![dir.to_owned()];
     while let Some(folder) = folders.pop() {
-        for item in std::fs::read_dir(folder).unwrap() {
-            let path = item.unwrap().path();
+        for item in std::fs::read_dir(folder)? {
+            let path = item?.path();
             if path.is_dir() {
                 folders.push(path);
             } else {
-                found.insert(
-                    path.strip_prefix(dir).unwrap().to_owned(),
-                    std::fs::read(&path).unwrap(),
-                );
+                let name = path.strip_prefix(dir).unwrap().to_owned();
+                found.insert(name, std::fs::read(&path)?);
             }
         }
     }
-    found
+    Ok(found)
 }
 
 pub fn copy_dir(from: &Path, to: &Path) {

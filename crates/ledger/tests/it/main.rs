@@ -9,6 +9,7 @@ mod events;
 mod faults;
 mod fsck;
 mod index;
+mod proving;
 mod query;
 mod rewrap;
 mod shards;

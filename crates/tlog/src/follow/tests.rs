@@ -252,7 +252,7 @@ fn rederiving_shows_entries_and_tiles_and_finds_an_altered_entry() {
 #[test]
 fn evidence_proves_nothing_about_an_honest_log() {
     let (small, large) = (Log::new(300), Log::new(700));
-    let mut reader = TileReader::new(TreeSize(700), |tile| large.read(tile));
+    let mut reader = TileReader::new(TreeSize(700), |tile: Tile| large.read(tile));
     let proof = prove_consistency(&mut reader, TreeSize(300), TreeSize(700)).unwrap();
     let note = |log: &Log| Note::parse(&log.note()).unwrap();
     for (older, newer, proof) in [

@@ -59,7 +59,7 @@ impl Log {
         &self,
         size: TreeSize,
     ) -> TileReader<impl FnMut(Tile) -> Result<Vec<u8>, TileError>> {
-        TileReader::new(size, |tile| {
+        TileReader::new(size, |tile: Tile| {
             self.files
                 .get(&tile.path())
                 .cloned()
