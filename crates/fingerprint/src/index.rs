@@ -7,8 +7,9 @@
 
 use crate::Fingerprint;
 
-/// Chunk widths, bits; they add up to 256.
-const CHUNK_BITS: [u32; CHUNKS] = [24, 24, 24, 23, 23, 23, 23, 23, 23, 23, 23];
+/// Chunk widths, bits; they add up to 256. The last one needs the smallest radius at most distances, so it may be
+/// narrower, which makes the others more telling.
+const CHUNK_BITS: [u32; CHUNKS] = [24, 24, 24, 24, 24, 24, 23, 23, 23, 23, 20];
 const CHUNKS: usize = 11;
 /// Chunk distances looked up at most. Three bits would mean 2,000 lookups a chunk, where scanning
 /// everything is no slower.
@@ -23,9 +24,19 @@ const NONE: u32 = u32::MAX;
 /// unique. Costs about 130 bytes a fingerprint; holds up to `u32::MAX - 1` of them.
 #[derive(Debug, Clone)]
 pub struct MihIndex {
-    entries: Vec<(Fingerprint, u64)>,
+    /// By slot, as the ids.
+    fingerprints: Vec<Line>,
+    ids: Vec<u64>,
     tables: [ChunkTable; CHUNKS],
 }
+
+/// A fingerprint that lies in one line of the processor's cache, so that reading it is one access to memory.
+#[derive(Debug, Clone, Copy)]
+#[repr(align(32))]
+struct Line(Fingerprint);
+
+/// Fingerprints copied before they are compared.
+const BATCH: usize = 256;
 
 impl Default for MihIndex {
     fn default() -> Self {
@@ -37,59 +48,94 @@ impl MihIndex {
     /// An empty index.
     pub fn new() -> Self {
         Self {
-            entries: Vec::new(),
+            fingerprints: Vec::new(),
+            ids: Vec::new(),
             tables: std::array::from_fn(|_| ChunkTable::default()),
         }
     }
 
     /// Number of fingerprints held.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.ids.len()
     }
 
     /// Whether nothing is held.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.ids.is_empty()
     }
 
     /// Adds one fingerprint.
     pub fn insert(&mut self, fingerprint: Fingerprint, id: u64) {
-        self.entries.push((fingerprint, id));
+        self.fingerprints.push(Line(fingerprint));
+        self.ids.push(id);
         for (chunk, table) in self.tables.iter_mut().enumerate() {
-            table.push(&self.entries, chunk);
+            table.push(&self.fingerprints, chunk);
         }
     }
 
     /// All entries within `max_distance` bits as (id, distance), nearest first, then by id.
-    ///
-    /// Among millions nearly every access misses the processor's caches. Each step therefore makes all its accesses one
-    /// after the other, none waiting for another's outcome, so that many are under way at once.
     pub fn query(&self, fingerprint: &Fingerprint, max_distance: u32) -> Vec<(u64, u32)> {
-        if max_distance / CHUNKS as u32 > MAX_RADIUS || self.entries.len() < SCAN_BELOW {
-            return linear_search(self.entries.iter().copied(), fingerprint, max_distance);
+        if max_distance / CHUNKS as u32 > MAX_RADIUS || self.len() < SCAN_BELOW {
+            let all = self.fingerprints.iter().map(|line| line.0);
+            return linear_search(all.zip(self.ids.iter().copied()), fingerprint, max_distance);
         }
-        let mut candidates = Vec::new();
+        let mut near = self.near(
+            self.candidates(fingerprint, max_distance),
+            fingerprint,
+            max_distance,
+        );
+        // Found in more than one chunk.
+        near.sort_unstable();
+        near.dedup();
+        let mut found: Vec<(u64, u32)> = near
+            .into_iter()
+            .map(|(slot, distance)| (self.ids[slot as usize], distance))
+            .collect();
+        found.sort_unstable_by_key(|&(id, distance)| (distance, id));
+        found
+    }
+
+    /// The slots that some chunk finds, some more than once.
+    ///
+    /// Among millions nearly every access misses the processor's caches. So each step makes all its accesses in one
+    /// tight loop, none waiting for another's outcome: many are under way at once.
+    fn candidates(&self, fingerprint: &Fingerprint, max_distance: u32) -> Vec<u32> {
+        let mut slots = Vec::new();
+        let mut buckets = Vec::new();
         for (chunk, table) in self.tables.iter().enumerate() {
             let Some(radius) = radius(chunk, max_distance) else {
                 continue;
             };
             let key = chunk_of(fingerprint, chunk);
-            let mut heads = Vec::new();
+            buckets.clear();
             for_each_neighbour(key, CHUNK_BITS[chunk], radius, |neighbour| {
-                heads.push(table.bucket(neighbour));
+                buckets.push(table.bucket(neighbour));
             });
-            table.slots(heads, &mut candidates);
+            table.slots(&buckets, &mut slots);
         }
-        let near =
-            |slot: &u32| self.entries[*slot as usize].0.distance(fingerprint) <= max_distance;
-        candidates.retain(near);
-        candidates.sort_unstable();
-        candidates.dedup();
-        linear_search(
-            candidates.iter().map(|&slot| self.entries[slot as usize]),
-            fingerprint,
-            max_distance,
-        )
+        slots
+    }
+
+    /// Those of the slots within `max_distance`, with their distances.
+    fn near(
+        &self,
+        slots: Vec<u32>,
+        fingerprint: &Fingerprint,
+        max_distance: u32,
+    ) -> Vec<(u32, u32)> {
+        let mut near = Vec::new();
+        let mut batch = Vec::with_capacity(BATCH);
+        for slots in slots.chunks(BATCH) {
+            // Copied first for the same reason: comparing takes long enough to keep the next access from beginning.
+            batch.clear();
+            batch.extend(slots.iter().map(|slot| self.fingerprints[*slot as usize]));
+            for (slot, found) in slots.iter().zip(&batch) {
+                if let Some(distance) = found.0.within(fingerprint, max_distance) {
+                    near.push((*slot, distance));
+                }
+            }
+        }
+        near
     }
 }
 
@@ -116,8 +162,7 @@ pub fn linear_search(
 ) -> Vec<(u64, u32)> {
     let mut found: Vec<(u64, u32)> = entries
         .into_iter()
-        .map(|(candidate, id)| (id, candidate.distance(fingerprint)))
-        .filter(|&(_, distance)| distance <= max_distance)
+        .filter_map(|(candidate, id)| Some((id, candidate.within(fingerprint, max_distance)?)))
         .collect();
     found.sort_unstable_by_key(|&(id, distance)| (distance, id));
     found
@@ -135,7 +180,7 @@ struct ChunkTable {
 
 impl ChunkTable {
     /// Adds the last of `entries`; doubles and refills the table when it is full.
-    fn push(&mut self, entries: &[(Fingerprint, u64)], chunk: usize) {
+    fn push(&mut self, entries: &[Line], chunk: usize) {
         let first_new = if entries.len() > self.heads.len() {
             self.heads = vec![NONE; entries.len().next_power_of_two().max(1024)];
             self.next.clear();
@@ -143,7 +188,7 @@ impl ChunkTable {
         } else {
             self.next.len()
         };
-        for (slot, (fingerprint, _)) in entries.iter().enumerate().skip(first_new) {
+        for (slot, Line(fingerprint)) in entries.iter().enumerate().skip(first_new) {
             let bucket = self.bucket(chunk_of(fingerprint, chunk));
             self.next.push(self.heads[bucket]);
             self.heads[bucket] = slot as u32;
@@ -151,9 +196,9 @@ impl ChunkTable {
     }
 
     /// Adds the slots of the given buckets.
-    fn slots(&self, buckets: Vec<usize>, slots: &mut Vec<u32>) {
-        let heads = buckets.into_iter().map(|bucket| self.heads[bucket]);
-        let mut level: Vec<u32> = heads.filter(|slot| *slot != NONE).collect();
+    fn slots(&self, buckets: &[usize], slots: &mut Vec<u32>) {
+        let mut level: Vec<u32> = buckets.iter().map(|bucket| self.heads[*bucket]).collect();
+        level.retain(|slot| *slot != NONE);
         while !level.is_empty() {
             slots.extend_from_slice(&level);
             for slot in &mut level {

@@ -38,12 +38,26 @@ pub struct Fingerprint(pub [u8; 32]);
 impl Fingerprint {
     /// Number of differing bits, 0..=256.
     pub fn distance(&self, other: &Self) -> u32 {
-        self.0
-            .iter()
-            .zip(&other.0)
-            .map(|(a, b)| (a ^ b).count_ones())
-            .sum()
+        self.words().zip(other.words()).map(differing).sum()
     }
+
+    /// [`Fingerprint::distance`] where it is at most `most`. Two fingerprints that have nothing to do with each other
+    /// are told apart by their first half.
+    fn within(&self, other: &Self, most: u32) -> Option<u32> {
+        self.words().zip(other.words()).try_fold(0, |sum, pair| {
+            let sum = sum + differing(pair);
+            (sum <= most).then_some(sum)
+        })
+    }
+
+    fn words(&self) -> impl Iterator<Item = u64> {
+        let (words, _) = self.0.as_chunks::<8>();
+        words.iter().map(|word| u64::from_ne_bytes(*word))
+    }
+}
+
+fn differing((a, b): (u64, u64)) -> u32 {
+    (a ^ b).count_ones()
 }
 
 impl fmt::Display for Fingerprint {
@@ -162,6 +176,8 @@ fn check_plane(
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[test]
@@ -171,6 +187,20 @@ mod tests {
         assert!("abc".parse::<Fingerprint>().is_err());
         assert!("+".repeat(64).parse::<Fingerprint>().is_err());
         assert!("é".repeat(32).parse::<Fingerprint>().is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn within_a_distance_is_the_distance(a: [u8; 32], flips in proptest::collection::vec(any::<u8>(), 0..60), most in 0_u32..70) {
+            let mut b = a;
+            for bit in flips {
+                b[usize::from(bit / 8)] ^= 1 << (bit % 8);
+            }
+            let bits: u32 = a.iter().zip(b).map(|(a, b)| (a ^ b).count_ones()).sum();
+            let (a, b) = (Fingerprint(a), Fingerprint(b));
+            prop_assert_eq!(a.distance(&b), bits);
+            prop_assert_eq!(a.within(&b, most), Some(bits).filter(|bits| *bits <= most));
+        }
     }
 
     #[test]
