@@ -29,9 +29,10 @@ export async function closeBrowser() {
 }
 
 /**
- * A page of a new visitor. `answers` maps the beginnings of paths of this server to what is answered in its stead.
+ * A page of a new visitor. `answers` maps the beginnings of paths of this server to what is answered in its stead;
+ * `routes` does the same by pattern of the whole address, and `early` does not wait for the scripts.
  */
-export async function visit(path, { width = 1280, height = 900, theme = "light", locale = "en-GB", answers = {}, before, bytes, javaScriptEnabled = true } = {}) {
+export async function visit(path, { width = 1280, height = 900, theme = "light", locale = "en-GB", answers = {}, routes = [], before, bytes, early = false, javaScriptEnabled = true } = {}) {
   browser ??= await chromium.launch({ executablePath: process.env.COLOPHON_BROWSER ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, locale, javaScriptEnabled, acceptDownloads: true, permissions: ["clipboard-read", "clipboard-write"] });
   const page = await context.newPage();
@@ -55,6 +56,7 @@ export async function visit(path, { width = 1280, height = 900, theme = "light",
   for (const [beginning, answer] of Object.entries(answers)) {
     await page.route((url) => url.origin === new URL(BASE).origin && url.pathname.startsWith(beginning), (route) => answer(route, new URL(route.request().url())));
   }
+  for (const [pattern, answer] of routes) await page.route(pattern, answer);
   if (before) await page.addInitScript(before);
   if (bytes) {
     const session = await context.newCDPSession(page);
@@ -62,9 +64,12 @@ export async function visit(path, { width = 1280, height = 900, theme = "light",
     session.on("Network.loadingFinished", (event) => bytes(event.encodedDataLength));
   }
   await page.goto(BASE + path);
-  if (javaScriptEnabled) await page.locator("h1").waitFor();
+  if (javaScriptEnabled && !early) await ready(page);
   return { page, context, complaints, requests, async end() { await context.close(); assert.deepEqual(complaints, []); } };
 }
+
+/** The page's script is there: the first view was there before it. */
+export const ready = (page) => page.waitForFunction(() => document.title.includes("·"));
 
 /** Answers with JSON. */
 export const json = (value, status = 200, headers = {}) => (route) => route.fulfill({ status, headers, contentType: status < 400 ? "application/json" : "application/problem+json", body: JSON.stringify(typeof value === "function" ? value(route) : value) });

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { readFile } from "node:fs/promises";
 import { after, test } from "node:test";
-import { closeBrowser, file, golden, isSound, isUnharmed, json, KINDS, LOOKS, poisoned, visit } from "./browser.mjs";
+import { closeBrowser, file, golden, isSound, isUnharmed, json, KINDS, LOOKS, poisoned, ready, visit } from "./browser.mjs";
 
 after(closeBrowser);
 
@@ -207,6 +207,52 @@ test("a report can be kept, and a message about it sent", async () => {
     { kind: "missed", text: "It was <b>wrong</b>.", rule: report.verdict.rule, sha256: report.container.sha256 },
   ]);
   await end();
+});
+
+test("what was done before the script came stays", async () => {
+  let go = () => {};
+  const hold = (route) => new Promise((resolve) => { go = () => resolve(route.continue()); });
+  const { page, end } = await visit("/", { early: true, routes: [[/\/js\/app\.js$/, hold]], answers: { "/v1/verify": await byName("en") } });
+  const address = page.getByLabel("Address of a picture");
+  await address.fill("https://exa");
+  await page.keyboard.press("Enter");
+  assert.equal(await address.inputValue(), "https://exa", "nothing is sent, nothing is lost");
+  await page.getByText("How often the checks err").click();
+  await address.focus();
+  await address.evaluate((it) => { globalThis.typed = it; it.setSelectionRange(3, 5); });
+  go();
+  await ready(page);
+  assert.deepEqual(await page.evaluate(() => [document.activeElement === globalThis.typed, globalThis.typed.isConnected, globalThis.typed.value, globalThis.typed.selectionStart]), [true, true, "https://exa", 3]);
+  await page.getByText("a mark read in a picture without one").waitFor();
+  await page.setInputFiles(picker, file("nothing.png"));
+  await page.locator(answer).waitFor();
+  await end();
+});
+
+test("the page is the same when it is come back to", async () => {
+  const { page, end } = await visit("/", { answers: { "/v1/verify": await byName("en") } });
+  const markup = () => page.locator("main > :not(noscript)").evaluateAll((all) => all.map((each) => each.outerHTML.replaceAll(/ tabindex="-1"/g, "")));
+  const first = await markup();
+  await page.getByLabel("Address of a picture").fill("nowhere");
+  await page.getByRole("button", { name: "Check the address" }).click();
+  await page.getByText("That is no address").waitFor();
+  await page.getByRole("link", { name: "Status" }).click();
+  await page.locator("h1", { hasText: "Status" }).waitFor();
+  await page.goBack();
+  await page.getByText("Where does this picture come from?").waitFor();
+  assert.deepEqual(await markup(), first);
+  await isSound(page, "verify-again");
+  await page.setInputFiles(picker, file("nothing.png"));
+  await page.locator(answer).waitFor();
+  await end();
+  // Somebody who begins elsewhere gets it from the template at once.
+  const other = await visit("/status", { answers: { "/v1/verify": await byName("en") } });
+  await other.page.getByRole("link", { name: "Verify" }).click();
+  await other.page.getByText("Where does this picture come from?").waitFor();
+  assert.deepEqual(await other.page.locator("main > :not(noscript)").evaluateAll((all) => all.map((each) => each.outerHTML.replaceAll(/ tabindex="-1"/g, ""))), first);
+  await other.page.setInputFiles(picker, file("nothing.png"));
+  await other.page.locator(answer).waitFor();
+  await other.end();
 });
 
 test("how often the checks err is told before anybody sends a picture", async () => {

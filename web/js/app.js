@@ -1,26 +1,47 @@
-// The frame of every page and what starts it.
+// What starts the page, and what the frame of every page does.
 
-import { add, h, icon, put, s } from "./dom.js";
-import { LANGUAGES, choose, language, speak, t } from "./i18n.js";
+import { choose, language, speak, t } from "./i18n.js";
 import { NOT_FOUND, ROUTES } from "./routes.js";
 import { Router } from "./router.js";
 import { key, onKey, takeKey } from "./session.js";
+import { tell, the } from "./shell.js";
 import { askForKey } from "./ui/key.js";
 import { say } from "./ui/toast.js";
 
-takeKey();
-await speak();
-
-const main = h("main", { id: "main", class: "frame", tabindex: "-1" });
-const header = h("header", { class: "top" });
-const footer = h("footer", { class: "foot" });
-const skip = h("a", { class: "skip", href: "#main", on: { click: skipped } });
+const root = document.documentElement;
+const main = the(document, "main");
+const nav = the(document, "nav", "#navigation");
+const menu = the(document, "button", ".menu-button");
 const router = new Router(ROUTES, NOT_FOUND, main, moved);
 
-document.body.prepend(skip, header, main, footer);
-frame();
-onKey(() => frame());
+takeKey();
+await begin();
+the(document, "a", ".skip").addEventListener("click", skipped);
+menu.addEventListener("click", () => opened(!nav.classList.contains("open")));
+nav.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape" || !nav.classList.contains("open")) return;
+  opened(false);
+  menu.focus();
+});
+const keys = the(document, "button", ".key-button");
+keys.addEventListener("click", () => void askForKey());
+onKey(held);
+held();
+for (const wanted of /** @type {const} */ (["en", "de"])) the(document, "button", `.language[lang=${wanted}]`).addEventListener("click", () => void speakFrom(wanted));
+const dark = window.matchMedia("(prefers-color-scheme: dark)");
+for (const to of /** @type {const} */ (["dark", "light"])) the(document, "button", `.theme[data-to=${to}]`).addEventListener("click", () => paint(to));
 await router.start();
+
+/** Loads the words; where those that were served are in another language, shows nothing before. */
+async function begin() {
+  const served = root.lang;
+  try {
+    await speak();
+    if (language() !== served) tell(document);
+  } finally {
+    delete root.dataset.waitsFor;
+  }
+}
 
 /** @param {Event} event */
 function skipped(event) {
@@ -28,104 +49,51 @@ function skipped(event) {
   main.focus();
 }
 
-/** Writes header and footer in the present language. */
-function frame() {
-  put(skip, t("web.frame.skip"));
-  const nav = navigation();
-  const open = h(
-    "button",
-    {
-      type: "button",
-      class: "icon-button menu-button",
-      "aria-expanded": "false",
-      "aria-controls": nav.id,
-      "aria-label": t("web.frame.menu"),
-      on: { click: () => open.setAttribute("aria-expanded", String(nav.classList.toggle("open"))) },
-    },
-    icon("menu"),
-  );
-  nav.addEventListener("keydown", (event) => {
-    if (event.key !== "Escape" || !nav.classList.contains("open")) return;
-    nav.classList.remove("open");
-    open.setAttribute("aria-expanded", "false");
-    open.focus();
-  });
-  put(header, h("div", { class: "frame" }, brand(), nav, h("div", { class: "tools" }, keyButton(), languageButton(), themeButton(), open)));
-  put(
-    footer,
-    h(
-      "div",
-      { class: "frame" },
-      h("p", {}, t("web.frame.judgement")),
-      h("ul", {}, h("li", {}, h("a", { href: "/docs" }, t("web.frame.api"))), h("li", {}, h("a", { href: "/openapi.json" }, "OpenAPI"))),
-    ),
-  );
-  moved(location.pathname);
-}
-
-function brand() {
-  const mark = s("svg", { viewBox: "0 0 32 32", fill: "none", stroke: "currentColor", "stroke-width": "2.6", "stroke-linejoin": "round", "stroke-linecap": "round", "aria-hidden": "true" });
-  add(mark, s("path", { d: "M7 6h10a10 10 0 0 1 0 20H7z" }), s("path", { d: "m11.5 16 4 4 7-7.4" }));
-  return h("a", { class: "brand", href: "/", translate: "no" }, mark, "Colophon");
-}
-
-function navigation() {
-  const items = ROUTES.flatMap((route) => (route.nav && route.href ? [h("li", {}, h("a", { href: route.href }, t(route.nav)))] : []));
-  return h("nav", { class: "nav", id: "navigation", "aria-label": t("web.frame.navigation") }, h("ul", {}, items));
+/** @param {boolean} open */
+function opened(open) {
+  nav.classList.toggle("open", open);
+  menu.setAttribute("aria-expanded", String(open));
 }
 
 /** @param {string} path */
 function moved(path) {
-  const nav = header.querySelector(".nav");
-  nav?.classList.remove("open");
-  header.querySelector(".menu-button")?.setAttribute("aria-expanded", "false");
-  for (const link of nav?.querySelectorAll("a") ?? []) {
+  opened(false);
+  for (const link of nav.querySelectorAll("a")) {
     if (link.pathname === path) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
   }
 }
 
-function keyButton() {
-  const name = t(key() === null ? "web.key.give" : "web.key.held");
-  return h("button", { type: "button", class: "icon-button", "aria-label": name, title: name, data: { held: String(key() !== null) }, on: { click: () => void askForKey() } }, icon("key"));
+/** The button says whether a key is in use. */
+function held() {
+  const name = key() === null ? "web.key.give" : "web.key.held";
+  Object.assign(keys.dataset, { held: String(key() !== null), label: name, hint: name });
+  tell(the(document, "div", ".tools"));
 }
 
-function languageButton() {
-  const next = LANGUAGES.find((each) => each !== language()) ?? "en";
-  const change = async () => {
-    await choose(next);
-    frame();
-    await router.show(false);
-    /** @type {HTMLElement | null} */ (header.querySelector(".language"))?.focus();
-  };
-  return h("button", { type: "button", class: "icon-button language", lang: next, title: t(`web.frame.speak-${next}`), on: { click: () => void change() } }, next.toUpperCase(), h("span", { class: "unseen" }, ` ${t(`web.frame.speak-${next}`)}`));
+/**
+ * Of the two buttons for languages, and of those for themes, the style sheet shows the one that leads elsewhere; the
+ * focus goes to the one that comes in its place.
+ * @param {import("./i18n.js").Language} wanted
+ */
+async function speakFrom(wanted) {
+  await choose(wanted);
+  tell(document);
+  await router.show(false);
+  the(document, "button", `.language:not([lang=${wanted}])`).focus();
 }
 
-function themeButton() {
-  const dark = window.matchMedia("(prefers-color-scheme: dark)");
-  const shown = () => document.documentElement.dataset.theme ?? (dark.matches ? "dark" : "light");
-  const button = h("button", { type: "button", class: "icon-button theme", on: { click: change } });
-  const draw = () => {
-    const next = shown() === "dark" ? "light" : "dark";
-    put(button, icon(next === "dark" ? "moon" : "sun"));
-    button.setAttribute("aria-label", t(`web.frame.theme-${next}`));
-    button.title = t(`web.frame.theme-${next}`);
-  };
-  function change() {
-    const next = shown() === "dark" ? "light" : "dark";
-    const own = next === (dark.matches ? "dark" : "light");
-    if (own) delete document.documentElement.dataset.theme;
-    else document.documentElement.dataset.theme = next;
-    try {
-      // What the system says anyway is not kept: the page then follows the system again.
-      if (own) localStorage.removeItem("colophon.theme");
-      else localStorage.setItem("colophon.theme", next);
-    } catch {
-      say(t("web.frame.not-kept"));
-    }
-    draw();
+/** @param {"dark" | "light"} to */
+function paint(to) {
+  const own = to === (dark.matches ? "dark" : "light");
+  if (own) delete root.dataset.theme;
+  else root.dataset.theme = to;
+  try {
+    // What the system says anyway is not kept: the page then follows the system again.
+    if (own) localStorage.removeItem("colophon.theme");
+    else localStorage.setItem("colophon.theme", to);
+  } catch {
+    say(t("web.frame.not-kept"));
   }
-  dark.addEventListener("change", draw);
-  draw();
-  return button;
+  the(document, "button", `.theme:not([data-to=${to}])`).focus();
 }

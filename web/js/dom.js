@@ -117,34 +117,11 @@ export function id(name = "it") {
 }
 
 /**
- * Small drawings, by name: a path each, on a field of 24 by 24.
- * @type {Record<string, string>}
- */
-const DRAWINGS = {
-  upload: "M12 16V4m0 0L7 9m5-5 5 5M4 16v3a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-3",
-  download: "M12 4v12m0 0 5-5m-5 5-5-5M4 18v1a1 1 0 0 0 1 1h14a1 1 0 0 0 1-1v-1",
-  copy: "M9 9h10v11H9zM5 15V4h10",
-  check: "m5 12.5 4.5 4.5L19 7",
-  close: "M6 6l12 12M18 6 6 18",
-  menu: "M4 7h16M4 12h16M4 17h16",
-  key: "M8 12.5a4 4 0 1 0 0 5 4 4 0 0 0 .8-2.5 4 4 0 0 0-.8-2.5zm.4.1L19 4m-3.2 2.6 2.4 2.6M13 9l2 2.1",
-  sun: "M12 7.5a4.5 4.5 0 1 0 0 9 4.5 4.5 0 0 0 0-9zM12 2v2m0 16v2M2 12h2m16 0h2M5 5l1.4 1.4m11.2 11.2L19 19M5 19l1.4-1.4M17.6 6.4 19 5",
-  moon: "M20 14.5A8.5 8.5 0 0 1 9.5 4 8.5 8.5 0 1 0 20 14.5z",
-  link: "M10 14a4 4 0 0 0 5.7 0l3.6-3.6a4 4 0 0 0-5.7-5.7L12.5 6M14 10a4 4 0 0 0-5.7 0l-3.6 3.6a4 4 0 0 0 5.7 5.7l1.1-1.2",
-  picture: "M4 5h16v14H4zm0 11 5-5 4 4 3-3 4 4M15.5 9.5h.01",
-  search: "M11 4a7 7 0 1 0 0 14 7 7 0 0 0 0-14zm5 12 4.5 4.5",
-};
-
-/**
  * A drawing that stands beside words; it says nothing by itself.
- * @param {keyof typeof DRAWINGS} name
+ * @param {string} name of a symbol in index.html, without `drawing-`
  */
 export function icon(name) {
-  return s(
-    "svg",
-    { viewBox: "0 0 24 24", fill: "none", stroke: "currentColor", "stroke-width": "1.75", "stroke-linecap": "round", "stroke-linejoin": "round", "aria-hidden": "true", focusable: "false" },
-    s("path", { d: DRAWINGS[name] }),
-  );
+  return s("svg", { class: "drawing", "aria-hidden": "true" }, s("use", { href: `#drawing-${name}` }));
 }
 
 /** @type {Map<string, Promise<void>>} */

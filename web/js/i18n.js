@@ -4,9 +4,6 @@ import { some, h } from "./dom.js";
 import * as text from "./text.js";
 
 /** @typedef {"en" | "de"} Language */
-/** @type {readonly Language[]} */
-export const LANGUAGES = ["en", "de"];
-
 /** @type {Record<string, string>} */
 let sentences = {};
 /** @type {Language} */
@@ -18,31 +15,18 @@ export function language() {
 }
 
 /**
- * The language chosen here before, else the first of the browser's that the catalogue has, else English.
+ * @param {string} tag
  * @returns {Language}
  */
-function preferred() {
-  const wanted = [kept(), ...(navigator.languages ?? [])];
-  for (const tag of wanted) {
-    const found = LANGUAGES.find((each) => tag?.toLowerCase().split("-")[0] === each);
-    if (found) return found;
-  }
-  return "en";
-}
-
-function kept() {
-  try {
-    return localStorage.getItem("colophon.language");
-  } catch {
-    return null;
-  }
+function known(tag) {
+  return tag === "de" ? "de" : "en";
 }
 
 /**
  * Loads the words.
- * @param {Language} [wanted]
+ * @param {Language} [wanted] else what early.js found to be wanted, which may be what was served
  */
-export async function speak(wanted = preferred()) {
+export async function speak(wanted = known(document.documentElement.dataset.waitsFor ?? document.documentElement.lang)) {
   const answer = await fetch(new URL(`../wording/${wanted}.json`, import.meta.url));
   if (!answer.ok) throw new Error(`the words of the page did not come: ${answer.status}`);
   sentences = await answer.json();

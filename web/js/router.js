@@ -14,7 +14,7 @@ import { t } from "./i18n.js";
  * What a page gives back, at once: what it loads it puts into its nodes later.
  * @typedef {object} View
  * @property {string} title
- * @property {Node} content holds one `h1`
+ * @property {Node} content holds one `h1`; `main` itself, if all stands there already
  * @property {() => void} [closed] called when the page is left
  */
 /** @typedef {{ open: (context: Context) => View | Promise<View> }} PageModule */
@@ -22,8 +22,6 @@ import { t } from "./i18n.js";
  * @typedef {object} Route
  * @property {RegExp} pattern of the whole path; named groups are the parameters
  * @property {() => Promise<PageModule>} load
- * @property {string} [nav] key of its name in the catalogue, if it stands in the navigation
- * @property {string} [href] where the navigation leads
  */
 
 export class Router {
@@ -97,7 +95,10 @@ export class Router {
     }
     this.close();
     this.current = { leave, view };
-    put(this.main, view.content);
+    if (view.content !== this.main) {
+      delete this.main.dataset.page;
+      put(this.main, view.content);
+    }
     document.title = t("web.title", { page: view.title });
     this.moved(location.pathname);
     if (move) {

@@ -1,6 +1,6 @@
 // The page's own files, as the service would serve them, and what it would make of the repository's policies.
 
-import { existsSync, readFileSync, readdirSync } from "node:fs";
+import { existsSync, readFileSync, readdirSync, statSync } from "node:fs";
 import { extname } from "node:path";
 
 import { hash } from "./log.mjs";
@@ -9,6 +9,9 @@ const ROOT = new URL("../../../", import.meta.url);
 const TYPES = { ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
 /** As strict as the service's own. */
 const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/** Sent as one file (crates/server/src/api/web/files.rs). */
+const FIRST_SHEETS = ["tokens", "base", "components", "verify"];
 
 const text = (path) => readFileSync(new URL(path, ROOT), "utf8");
 
@@ -28,22 +31,53 @@ export function sentences(toml) {
   );
 }
 
+/** Catalogues that were read, and when they were written. @type {Map<string, { written: number, all: [string, string][] }>} */
+const read = new Map();
+
 function words(language, wanted) {
-  const folder = `policies/wording/${language}/`;
-  const all = readdirSync(new URL(folder, ROOT)).map((name) => sentences(text(folder + name)));
-  return Object.fromEntries(Object.entries(Object.assign({}, ...all)).filter(([key]) => key.startsWith("verdict.") === wanted));
+  const folder = new URL(`policies/wording/${language}/`, ROOT);
+  const files = readdirSync(folder).map((name) => new URL(name, folder));
+  const written = Math.max(...files.map((file) => statSync(file).mtimeMs));
+  if (read.get(language)?.written !== written) read.set(language, { written, all: Object.entries(Object.assign({}, ...files.map((file) => sentences(text(file))))) });
+  return Object.fromEntries(read.get(language).all.filter(([key]) => key.startsWith("verdict.") === wanted));
 }
 
-/** @param {string} path */
-export function siteFile(path) {
+/** @param {string} text */
+const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
+
+/**
+ * A page as the service sends it (crates/server/src/api/web/shell.rs): words in, link of the page marked, and for `/` its
+ * first view.
+ * @param {string} path
+ * @param {string} accepted languages
+ */
+export function shell(path, accepted = "") {
+  const language = /\b(en|de)\b/i.exec(accepted)?.[1].toLowerCase() ?? "en";
+  const sentence = { ...words("en", false), ...words(language, false) };
+  const filled = text("web/index.html").replace('<html lang="en"', `<html lang="${language}"`).replace(/<([a-z][^<>]*)>([^<]*)/g, (_, tag, inside) => {
+    const named = (name) => new RegExp(` ${name}="([^"]*)"`).exec(tag)?.[1];
+    const told = (name) => escaped(sentence[named(name)]);
+    const current = named("data-t")?.startsWith("web.nav.") && named("href") === path;
+    return `<${tag}${named("data-label") ? ` aria-label="${told("data-label")}"` : ""}${named("data-hint") ? ` title="${told("data-hint")}"` : ""}${current ? ' aria-current="page"' : ""}>${named("data-t") ? told("data-t") : inside}`;
+  });
+  const first = /<template id="verify">([^]*?)<\/template>/.exec(filled)[1];
+  return path === "/" ? filled.replace("<main ", '<main data-page="verify" ').replace("</main>", () => `${first}</main>`) : filled;
+}
+
+/**
+ * @param {string} path
+ * @param {string} [accepted] languages
+ */
+export function siteFile(path, accepted) {
   const wording = /^\/web\/wording\/(en|de)(-verdicts)?\.json$/.exec(path);
   if (wording) return { type: "application/json", body: JSON.stringify(words(wording[1], wording[2] !== undefined)) };
+  if (path === "/web/css/first.css") return { type: "text/css", body: FIRST_SHEETS.map((name) => text(`web/css/${name}.css`)).join("") };
   if (path.startsWith("/web/")) {
     const file = new URL(`web/${path.slice(5)}`, ROOT);
     return existsSync(file) ? { type: TYPES[extname(path)] ?? "application/octet-stream", body: readFileSync(file) } : null;
   }
   if (/^\/(v1|tlog)\//.test(path) || /\.\w+$/.test(path)) return null;
-  return { type: "text/html; charset=utf-8", body: text("web/index.html"), headers: { "content-security-policy": CSP } };
+  return { type: "text/html; charset=utf-8", body: shell(path, accepted), headers: { "content-security-policy": CSP, "cross-origin-opener-policy": "same-origin" } };
 }
 
 /** The shipped bundle, as `GET /v1/policy` tells of it. */

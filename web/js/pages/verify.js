@@ -1,11 +1,12 @@
 // Checking pictures: drop, paste, choose, or name an address.
 
-import { h, icon, id, put, sheet, some } from "../dom.js";
+import { h, icon, id, put, sheet } from "../dom.js";
 import { counted, number, outside, t, tx } from "../i18n.js";
 import { keep } from "../api.js";
-import { button, fold, sign } from "../ui/basic.js";
-import { dropZone } from "../ui/drop.js";
-import { field } from "../ui/form.js";
+import { begun, the } from "../shell.js";
+import { button, sign } from "../ui/basic.js";
+import { takes } from "../ui/drop.js";
+import { fail } from "../ui/form.js";
 import { fill, problem } from "../ui/problem.js";
 import { say } from "../ui/toast.js";
 import { reportView, toneOf } from "../report/view.js";
@@ -16,14 +17,19 @@ import { Check, Queue, detection } from "../verify/queue.js";
 const MOST = 200;
 
 /** @param {import("../router.js").Context} context */
-export async function open({ signal }) {
-  await Promise.all([sheet("report"), sheet("verify")]);
-  return new VerifyPage(signal).view();
+export function open({ signal }) {
+  // It is there long before a report is.
+  void sheet("report");
+  return new VerifyPage(begun("verify"), signal).view();
 }
 
 class VerifyPage {
-  /** @param {AbortSignal} signal */
-  constructor(signal) {
+  /**
+   * @param {HTMLElement | DocumentFragment} root what stands there before any picture came (index.html)
+   * @param {AbortSignal} signal
+   */
+  constructor(root, signal) {
+    this.root = root;
     this.queue = new Queue((check) => this.changed(check));
     /** @type {Check | null} */
     this.chosen = null;
@@ -34,44 +40,38 @@ class VerifyPage {
     this.side = h("section", { class: "queue", "aria-label": t("web.verify.queue"), hidden: true }, this.summary, this.list);
     this.place = h("div", { class: "result" });
     this.bench = h("div", { class: "bench", hidden: true }, this.side, this.place);
-    this.head = h("div", { class: "page-head" }, h("h1", {}, t("web.verify.title")), h("p", {}, t("web.verify.lead")));
-    this.lookedFor = lookedFor(signal);
-    this.drop = dropZone({ taken: (files) => this.taken(files), name: t("web.verify.choose"), signal, content: (open) => this.welcome(open) });
-    this.spoken = h("p", { class: "unseen", role: "status", "aria-live": "polite" });
+    this.head = the(root, "div", ".page-head");
+    this.drop = the(root, "div", ".drop");
+    this.spoken = the(root, "p", "[role=status]");
+    this.about = the(root, "div", ".about");
+    this.about.before(this.bench);
+    this.welcome(signal);
+    tellsRates(the(this.about, "details"), signal);
   }
 
   view() {
     return {
       title: t("web.verify.page"),
-      content: some(this.head, this.drop, this.spoken, this.bench, this.lookedFor),
+      content: this.root,
       closed: () => this.queue.clear(),
     };
   }
 
-  /** @param {() => void} open */
-  welcome(open) {
-    const address = h("input", { type: "url", inputmode: "url", placeholder: "https://", autocomplete: "off", spellcheck: "false", maxlength: "4096" });
-    const row = field(t("web.verify.address"), address);
-    const form = h("form", { class: "by-address", novalidate: true }, row.element, button(t("web.verify.by-address"), { type: "submit" }));
-    form.addEventListener("submit", (event) => {
+  /** @param {AbortSignal} signal */
+  welcome(signal) {
+    const picker = the(this.drop, "input", "[type=file]");
+    takes(this.drop, picker, { taken: (files) => this.taken(files), signal });
+    the(this.drop, "button", ".choose").addEventListener("click", () => picker.click());
+    const [address, error] = [the(this.drop, "input", "[type=url]"), the(this.drop, "span", ".error")];
+    the(this.drop, "form").addEventListener("submit", (event) => {
       event.preventDefault();
       const url = address.value.trim();
       const good = /^https?:\/\/[^/]/i.test(url);
-      row.fail(good ? null : t("web.verify.no-address"));
+      fail(address, error, good ? null : t("web.verify.no-address"));
       if (!good) return address.focus();
       address.value = "";
       this.add([new Check(url)]);
     });
-    return h(
-      "div",
-      { class: "welcome" },
-      icon("picture"),
-      h("p", { class: "lead" }, t("web.verify.drop")),
-      button(t("web.verify.choose"), { class: "first", drawing: "upload", on: { click: open } }),
-      h("p", { class: "or" }, t("web.verify.or")),
-      form,
-      h("p", { class: "private" }, t("web.verify.private")),
-    );
   }
 
   /** @param {File[]} files */
@@ -87,7 +87,7 @@ class VerifyPage {
     const first = this.queue.all.length === 0;
     this.drop.classList.add("compact");
     this.head.classList.add("compact");
-    this.lookedFor.hidden = true;
+    this.about.hidden = true;
     this.bench.hidden = false;
     this.queue.add(checks);
     const many = this.queue.all.length > 1;
@@ -185,14 +185,14 @@ function state(check) {
 }
 
 /**
- * What is looked for, for those who come without a picture, and how often it errs.
+ * Tells how often the checks err, once somebody wants to know.
+ * @param {HTMLDetailsElement} errs
  * @param {AbortSignal} signal
  */
-function lookedFor(signal) {
-  const parts = ["manifest", "watermark", "ledger", "traces"].map((each) => h("section", {}, h("h2", {}, t(`web.looked-for.${each}`)), h("p", {}, t(`web.gloss.${each}`))));
-  const rates = h("div", {}, h("p", {}, t("web.loading")));
-  const errs = fold(t("web.errs.title"), rates);
+function tellsRates(errs, signal) {
   const load = () => Promise.all([detection(signal), import("../ui/rates.js")]);
-  errs.addEventListener("toggle", () => void fill(rates, load, ([it, { errorRates }]) => errorRates(it.error_rates)), { once: true });
-  return h("div", { class: "stack loose" }, h("div", { class: "looked-for" }, parts), h("p", { class: "measure" }, t("web.verify.absence")), errs);
+  const show = () => void fill(the(errs, "div", ".inside"), load, ([it, { errorRates }]) => errorRates(it.error_rates));
+  // It may have been opened before this script was there.
+  if (errs.open) show();
+  else errs.addEventListener("toggle", show, { once: true });
 }

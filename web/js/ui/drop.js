@@ -12,11 +12,22 @@ import { h } from "../dom.js";
  */
 export function dropZone({ taken, name, many = true, signal, content }) {
   const picker = h("input", { type: "file", hidden: true, accept: "image/*,.heic,.heif,.avif,.jxl", multiple: many, "aria-label": name });
+  const zone = h("div", { class: "drop" }, picker, content(() => picker.click()));
+  takes(zone, picker, { taken, many, signal });
+  return zone;
+}
+
+/**
+ * Makes a zone and its picker take files.
+ * @param {HTMLElement} zone
+ * @param {HTMLInputElement} picker
+ * @param {{ taken: (files: File[]) => void, many?: boolean, signal: AbortSignal }} options as above
+ */
+export function takes(zone, picker, { taken, many = true, signal }) {
   picker.addEventListener("change", () => {
     give([...(picker.files ?? [])]);
     picker.value = "";
   });
-  const zone = h("div", { class: "drop" }, picker, content(() => picker.click()));
   /** @param {File[]} files */
   function give(files) {
     const all = many ? files : files.slice(0, 1);
@@ -43,5 +54,4 @@ export function dropZone({ taken, name, many = true, signal, content }) {
     event.preventDefault();
     give(files);
   }, options);
-  return zone;
 }

@@ -18,19 +18,22 @@ export function field(name, control, { hint } = {}) {
   const described = h("span", { class: "hint", id: `${control.id}-hint` }, hint ?? "");
   control.setAttribute("aria-describedby", hint === undefined ? error.id : `${described.id} ${error.id}`);
   const element = h("div", { class: "field" }, h("label", { for: control.id }, name), control, hint !== undefined && described, error);
-  return {
-    element,
-    /**
-     * Says what is wrong; null when nothing is.
-     * @param {string | null} what
-     */
-    fail(what) {
-      error.textContent = what ?? "";
-      error.hidden = what === null;
-      if (what === null) control.removeAttribute("aria-invalid");
-      else control.setAttribute("aria-invalid", "true");
-    },
-  };
+  /** @param {string | null} what is wrong; null when nothing is */
+  const told = (what) => fail(control, error, what);
+  return { element, fail: told };
+}
+
+/**
+ * Says what is wrong with a control; null when nothing is.
+ * @param {HTMLElement} control
+ * @param {HTMLElement} error where it is said
+ * @param {string | null} what
+ */
+export function fail(control, error, what) {
+  error.textContent = what ?? "";
+  error.hidden = what === null;
+  if (what === null) control.removeAttribute("aria-invalid");
+  else control.setAttribute("aria-invalid", "true");
 }
 
 /**

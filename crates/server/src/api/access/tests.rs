@@ -144,7 +144,11 @@ fn stamp(key: &str, name: Option<&str>, body: &str) -> Request {
 }
 
 fn who(address: &str, key: Option<&str>) -> Request {
-    let mut request = Request::get("/v1/whoami");
+    from("/v1/whoami", address, key)
+}
+
+fn from(path: &str, address: &str, key: Option<&str>) -> Request {
+    let mut request = Request::get(path);
     if let Some(key) = key {
         request = request.header("x-api-key", key);
     }
@@ -358,6 +362,16 @@ fn callers_without_a_key_are_told_apart_by_address_and_guesses_count() {
             StatusCode::TOO_MANY_REQUESTS,
             "of the same network"
         );
+        let file = bench
+            .send(from("/web/js/app.js", "2001:db8::2", None))
+            .await;
+        assert_ne!(
+            file.status(),
+            StatusCode::TOO_MANY_REQUESTS,
+            "the page's files are not counted"
+        );
+        let page = bench.send(from("/", "2001:db8::2", None)).await;
+        assert_eq!(page.status(), StatusCode::TOO_MANY_REQUESTS);
         let other = bench.send(who("2001:db8:0:1::1", None)).await;
         assert_eq!(told(other).await, (200, "None".to_owned()));
         let owner = bench.send(who("2001:db8::1", Some(&bench.owner))).await;

@@ -96,7 +96,10 @@ fn takes_gzip(request: &HeaderMap) -> bool {
 }
 
 /// The parts of a list header.
-fn tokens<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'a str> {
+pub(super) fn tokens<'a>(
+    headers: &'a HeaderMap,
+    name: &HeaderName,
+) -> impl Iterator<Item = &'a str> {
     let all = headers.get_all(name).into_iter();
     all.filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(',').map(str::trim))

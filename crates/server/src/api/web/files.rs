@@ -3,6 +3,17 @@
 /// The frame of every page. Addresses in it begin with `/web/`.
 pub(super) const INDEX: &str = include_str!("../../../../../web/index.html");
 
+/// The style sheets of the first view. They are sent as one, [`FIRST_SHEET`]: nothing is painted before the last of them
+/// has come, and each more takes milliseconds.
+pub(super) const FIRST_SHEETS: [&str; 4] = [
+    "css/tokens.css",
+    "css/base.css",
+    "css/components.css",
+    "css/verify.css",
+];
+/// The name of all of them together.
+pub(super) const FIRST_SHEET: &str = "css/first.css";
+
 macro_rules! files {
     ($($name:literal)+) => {
         /// Every other file, by its name below `web/`.
@@ -77,6 +88,7 @@ files! {
     "js/router.js"
     "js/routes.js"
     "js/session.js"
+    "js/shell.js"
     "js/sse.js"
     "js/text.js"
     "js/ui/basic.js"

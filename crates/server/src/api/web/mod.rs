@@ -7,13 +7,14 @@
 mod asset;
 mod files;
 mod problems;
+mod shell;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, LazyLock};
 
 use axum::Router;
 use axum::extract::Path;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, Method, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use colophon_wording::{Language, Wording};
@@ -21,10 +22,11 @@ use sha2::{Digest, Sha256};
 use utoipa::openapi::OpenApi;
 
 use self::asset::{Asset, Keep};
+use self::shell::Shell;
 use super::problem::{Problem, ProblemKind};
 use super::service::Service;
 
-/// Addresses of pages. What is there is made by the script of the page.
+/// Addresses of pages. Their frame is in the markup, and the first view of `/`; the rest is made by the script of the page.
 const PAGES: [&str; 9] = [
     "/",
     "/records/{*id}",
@@ -63,8 +65,13 @@ pub(super) fn router(document: &OpenApi) -> Router<Arc<Service>> {
         .fallback(nothing)
 }
 
-async fn index(headers: HeaderMap) -> Response {
-    SITE.index.answer(&headers, Keep::Asking)
+async fn index(uri: Uri, headers: HeaderMap) -> Response {
+    SITE.shell.answer(uri.path(), &headers)
+}
+
+/// The page of an address that the navigation does not lead to.
+fn other(headers: &HeaderMap) -> Response {
+    SITE.shell.answer("", headers)
 }
 
 async fn file(Path(path): Path<String>, headers: HeaderMap) -> Response {
@@ -81,8 +88,7 @@ async fn file(Path(path): Path<String>, headers: HeaderMap) -> Response {
 /// An address without anything: a page for people, a problem for programs.
 async fn nothing(method: Method, headers: HeaderMap) -> Response {
     if method == Method::GET && wants_page(&headers) {
-        let page = SITE.index.answer(&headers, Keep::Asking);
-        return (StatusCode::NOT_FOUND, page).into_response();
+        return (StatusCode::NOT_FOUND, other(&headers)).into_response();
     }
     Problem::new(ProblemKind::NotFound).into_response()
 }
@@ -99,7 +105,7 @@ fn wants_page(headers: &HeaderMap) -> bool {
 struct Site {
     /// Hash of all files and words.
     edition: String,
-    index: Asset,
+    shell: Shell,
     files: BTreeMap<String, Asset>,
 }
 
@@ -118,7 +124,7 @@ impl Site {
         let files = files::ALL
             .iter()
             .map(|(name, bytes)| ((*name).to_owned(), asset::media_type(name), bytes.to_vec()));
-        let all: Vec<_> = files.chain(words).collect();
+        let all: Vec<_> = files.chain([first_sheet()]).chain(words).collect();
         let mut hash = Sha256::new_with_prefix(files::INDEX);
         for (name, _, bytes) in &all {
             hash.update((name.len() as u64).to_be_bytes());
@@ -130,7 +136,7 @@ impl Site {
         edition.truncate(EDITION);
         let index = files::INDEX.replace("\"/web/", &format!("\"/web/{edition}/"));
         Self {
-            index: Asset::new("text/html; charset=utf-8", index.into_bytes()),
+            shell: Shell::new(&index),
             files: all
                 .into_iter()
                 .map(|(name, kind, bytes)| (name, Asset::new(kind, bytes)))
@@ -138,6 +144,18 @@ impl Site {
             edition,
         }
     }
+}
+
+/// What is needed before anything is painted, in one file.
+fn first_sheet() -> (String, &'static str, Vec<u8>) {
+    let name = files::FIRST_SHEET;
+    let parts = files::FIRST_SHEETS.iter().filter_map(|wanted| {
+        let mut all = files::ALL.iter();
+        all.find(|(name, _)| name == wanted)
+            .map(|(_, bytes)| *bytes)
+    });
+    let joined = parts.collect::<Vec<_>>().concat();
+    (name.to_owned(), asset::media_type(name), joined)
 }
 
 /// Words of the page as a JSON object from key to sentence, placeholders in braces.
@@ -175,12 +193,12 @@ mod tests {
 
     #[tokio::test]
     async fn what_the_page_names_is_there_and_may_be_kept() {
-        let page = text(index(HeaderMap::new()).await).await;
+        let page = text(SITE.shell.answer("/", &HeaderMap::new())).await;
         let names: Vec<&str> = page
             .split('"')
             .filter_map(|part| part.strip_prefix("/web/"))
             .collect();
-        assert!(names.len() > 4, "{page}");
+        assert_eq!(names.len(), 3, "drawing, styles, script: {page}");
         for name in names {
             assert!(name.starts_with(&SITE.edition), "{name}");
             let answer = file(Path(name.to_owned()), HeaderMap::new()).await;
@@ -203,6 +221,18 @@ mod tests {
             let answer = file(Path(name.to_owned()), HeaderMap::new()).await;
             assert_eq!(answer.status(), StatusCode::NOT_FOUND, "{name}");
         }
+    }
+
+    #[tokio::test]
+    async fn the_styles_of_the_first_view_are_one_file() {
+        let name = files::FIRST_SHEET.to_owned();
+        let styles = text(file(Path(name), HeaderMap::new()).await).await;
+        let parts = files::FIRST_SHEETS.map(|name| {
+            let part = files::ALL.iter().find(|(known, _)| *known == name);
+            std::str::from_utf8(part.unwrap().1).unwrap()
+        });
+        assert_eq!(styles, parts.concat());
+        assert!(parts.iter().all(|part| part.ends_with("}\n")));
     }
 
     #[tokio::test]

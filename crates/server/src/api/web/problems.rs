@@ -7,17 +7,13 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::super::problem::{Problem, ProblemKind};
-use super::asset::Keep;
-use super::{SITE, wants_page};
+use super::{other, wants_page};
 
 pub(super) async fn page(Path(code): Path<String>, headers: HeaderMap) -> Response {
     let kind = ProblemKind::ALL.iter().find(|kind| kind.code() == code);
     let mut response = match (kind, wants_page(&headers)) {
-        (Some(_), true) => SITE.index.answer(&headers, Keep::Asking),
-        (None, true) => {
-            let page = SITE.index.answer(&headers, Keep::Asking);
-            (StatusCode::NOT_FOUND, page).into_response()
-        }
+        (Some(_), true) => other(&headers),
+        (None, true) => (StatusCode::NOT_FOUND, other(&headers)).into_response(),
         (None, false) => Problem::new(ProblemKind::NotFound).into_response(),
         (Some(kind), false) => Json(json!({
             "code": kind.code(),
@@ -27,7 +23,7 @@ pub(super) async fn page(Path(code): Path<String>, headers: HeaderMap) -> Respon
         .into_response(),
     };
     // Which of the two it is depends on who asks.
-    let vary = HeaderValue::from_static("accept, accept-encoding");
-    response.headers_mut().insert(header::VARY, vary);
+    let vary = HeaderValue::from_static("accept");
+    response.headers_mut().append(header::VARY, vary);
     response
 }

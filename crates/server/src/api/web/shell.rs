@@ -1,0 +1,293 @@
+//! The frame of every page with its words in it, so that a browser can paint it before any script has come.
+//!
+//! `web/index.html` names its sentences (`data-t`, `data-label`, `data-hint`; see `web/js/shell.js`). Every page that the
+//! navigation leads to is prepared once in each language, and one more for all others.
+
+use axum::http::header::{ACCEPT_LANGUAGE, VARY};
+use axum::http::{HeaderMap, HeaderValue};
+use axum::response::Response;
+use colophon_wording::{Language, Wording};
+
+use super::asset::{Asset, Keep, tokens};
+
+/// Where the page begins that checks pictures. Its first view is in the markup too.
+const FIRST: &str = "/";
+const TEMPLATE: [&str; 2] = ["<template id=\"verify\">", "</template>"];
+
+/// Every page, prepared, by language.
+pub(super) struct Shell([Spoken; Language::ALL.len()]);
+
+/// The pages of one language.
+struct Spoken {
+    /// Those of the navigation, by address.
+    named: Vec<(String, Asset)>,
+    other: Asset,
+}
+
+impl Shell {
+    /// From the markup of `index.html`, its addresses final.
+    pub(super) fn new(markup: &str) -> Self {
+        Self(Language::ALL.map(|language| {
+            let asset = |address| {
+                let page = page(markup, language, address);
+                Asset::new("text/html; charset=utf-8", page.into_bytes())
+            };
+            Spoken {
+                named: navigation(markup)
+                    .map(|address| (address.to_owned(), asset(Some(address))))
+                    .collect(),
+                other: asset(None),
+            }
+        }))
+    }
+
+    /// The answer to a request for the page at `address`.
+    pub(super) fn answer(&self, address: &str, request: &HeaderMap) -> Response {
+        let spoken = &self.0[wanted(request) as usize];
+        let named = spoken.named.iter().find(|(each, _)| each == address);
+        let asset = named.map_or(&spoken.other, |(_, asset)| asset);
+        let mut response = asset.answer(request, Keep::Asking);
+        let vary = HeaderValue::from_static("accept-language");
+        response.headers_mut().append(VARY, vary);
+        response
+    }
+}
+
+/// The language that a browser asks for most, else English.
+fn wanted(request: &HeaderMap) -> Language {
+    let mut best = (0.0, Language::default());
+    for part in tokens(request, &ACCEPT_LANGUAGE) {
+        let mut words = part.split(';').map(str::trim);
+        let tag = words.next().unwrap_or_default().to_ascii_lowercase();
+        let Ok(language) = tag.split('-').next().unwrap_or_default().parse() else {
+            continue;
+        };
+        let weight = words.find_map(|word| word.strip_prefix("q="));
+        let weight = weight.map_or(1.0, |it| it.parse::<f32>().unwrap_or(0.0));
+        if weight > best.0 {
+            best = (weight, language);
+        }
+    }
+    best.1
+}
+
+/// Every beginning of an element, and the text up to the next.
+fn elements(markup: &str) -> impl Iterator<Item = (&str, &str)> {
+    markup.split('<').filter_map(|part| part.split_once('>'))
+}
+
+/// Where the navigation leads.
+fn navigation(markup: &str) -> impl Iterator<Item = &str> {
+    elements(markup).filter_map(|(tag, _)| leads_to(tag))
+}
+
+/// The address that an element of the navigation leads to.
+fn leads_to(tag: &str) -> Option<&str> {
+    attribute(tag, "data-t")?.strip_prefix("web.nav.")?;
+    attribute(tag, "href")
+}
+
+fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
+    let (_, value) = tag.split_once(&format!(" {name}=\""))?;
+    value.split_once('"').map(|(value, _)| value)
+}
+
+/// The markup of one page.
+fn page(markup: &str, language: Language, address: Option<&str>) -> String {
+    let mut page = String::with_capacity(markup.len() * 2);
+    for (tag, text) in elements(markup) {
+        page.push('<');
+        match attribute(tag, "lang").filter(|_| tag.starts_with("html ")) {
+            Some(written) => page.push_str(&tag.replacen(written, language.code(), 1)),
+            None => page.push_str(tag),
+        }
+        let told = [("data-label", "aria-label"), ("data-hint", "title")];
+        for (name, target) in told {
+            if let Some(key) = attribute(tag, name) {
+                page.extend([" ", target, "=\"", &words(language, key), "\""]);
+            }
+        }
+        if leads_to(tag).is_some_and(|it| Some(it) == address) {
+            page.push_str(" aria-current=\"page\"");
+        }
+        page.push('>');
+        match attribute(tag, "data-t") {
+            Some(key) => page.push_str(&words(language, key)),
+            None => page.push_str(text),
+        }
+    }
+    if address == Some(FIRST) {
+        begun(&page)
+    } else {
+        page
+    }
+}
+
+/// The page with its first view in its place, from the template that stands below.
+fn begun(page: &str) -> String {
+    let first = page.split_once(TEMPLATE[0]);
+    let first = first.and_then(|(_, rest)| rest.split_once(TEMPLATE[1]));
+    let first = first.map_or("", |(first, _)| first);
+    page.replacen("<main ", "<main data-page=\"verify\" ", 1)
+        .replacen("</main>", &format!("{first}</main>"), 1)
+}
+
+/// A sentence as it may stand in markup.
+fn words(language: Language, key: &str) -> String {
+    let text = Wording::of(language).text(key);
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use axum::body::to_bytes;
+    use axum::http::StatusCode;
+    use axum::http::header::{ETAG, IF_NONE_MATCH};
+
+    use super::super::files::INDEX;
+    use super::*;
+
+    fn asking(languages: &str) -> HeaderMap {
+        HeaderMap::from_iter([(ACCEPT_LANGUAGE, languages.parse().unwrap())])
+    }
+
+    #[test]
+    fn the_language_asked_for_most_is_spoken() {
+        for (header, code) in [
+            ("", "en"),
+            ("de", "de"),
+            ("DE-at, en;q=0.9", "de"),
+            ("en, de", "en"),
+            ("en;q=0.4, de;q=0.7", "de"),
+            ("fr-CH, fr;q=0.9, de;q=0.8, *;q=0.5", "de"),
+            ("de;q=0, fr", "en"),
+            ("*", "en"),
+            ("de;q=x", "en"),
+            ("den, deutsch", "en"),
+        ] {
+            assert_eq!(wanted(&asking(header)).code(), code, "{header}");
+        }
+    }
+
+    #[test]
+    fn every_sentence_that_is_named_is_there_and_filled_in() {
+        let named = ["data-t", "data-label", "data-hint"];
+        let mut count = 0;
+        for (tag, text) in elements(INDEX) {
+            for key in named.iter().filter_map(|name| attribute(tag, name)) {
+                count += 1;
+                for language in Language::ALL {
+                    let wording = Wording::of(language);
+                    assert!(wording.has(key), "{key} in {language}");
+                    let mut values = wording.template(key).unwrap().placeholders();
+                    assert_eq!(values.next(), None, "{key} needs a value");
+                }
+            }
+            let filled = attribute(tag, "data-t").is_some();
+            assert!(
+                !filled || text.is_empty(),
+                "{tag} has words beside the catalogue's"
+            );
+        }
+        assert!(count > 40, "{count}");
+        for language in Language::ALL {
+            for address in navigation(INDEX).map(Some).chain([None]) {
+                let page = page(INDEX, language, address);
+                let empty = elements(&page).find(|(tag, text)| {
+                    let lacks =
+                        |from, to| attribute(tag, from).is_some() != attribute(tag, to).is_some();
+                    attribute(tag, "data-t").is_some() && text.trim().is_empty()
+                        || lacks("data-hint", "title")
+                        || attribute(tag, "data-label").is_some()
+                            && attribute(tag, "aria-label").is_none()
+                });
+                assert_eq!(empty, None);
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_but_words_is_added_to_the_markup() {
+        let parts = elements(INDEX).map(|(tag, text)| format!("<{tag}>{text}"));
+        assert_eq!(parts.collect::<String>(), INDEX, "all of it is read");
+        for language in Language::ALL {
+            let page = page(INDEX, language, None);
+            assert_eq!(elements(&page).count(), elements(INDEX).count());
+            let begins = format!("<!doctype html>\n<html lang=\"{language}\" ");
+            assert!(page.starts_with(&begins) && page.ends_with("</html>\n"));
+            for other in Language::ALL {
+                let button = format!("class=\"icon-button language\" lang=\"{other}\"");
+                assert!(page.contains(&button), "its own language stays");
+            }
+        }
+    }
+
+    #[test]
+    fn words_cannot_become_markup() {
+        let key = "\"<i>&";
+        assert_eq!(words(Language::English, key), "&quot;&lt;i&gt;&amp;");
+    }
+
+    #[test]
+    fn the_first_view_is_there_and_only_where_it_belongs() {
+        let first = page(INDEX, Language::German, Some("/"));
+        let main = first.split("<main ").nth(1).unwrap();
+        let main = main.split("</main>").next().unwrap();
+        assert!(main.starts_with("data-page=\"verify\" "));
+        for part in [
+            "Woher kommt dieses Bild?",
+            "class=\"welcome\"",
+            "<noscript>",
+        ] {
+            assert!(main.contains(part), "{part}");
+        }
+        assert!(
+            first.contains("href=\"/\" data-t=\"web.nav.verify\" aria-current=\"page\">Prüfen")
+        );
+        let other = page(INDEX, Language::German, Some("/keys"));
+        assert!(!other.contains("data-page"));
+        assert_eq!(other.matches("aria-current").count(), 1);
+        assert_eq!(
+            other.matches("class=\"welcome\"").count(),
+            1,
+            "in the template"
+        );
+        assert_eq!(
+            page(INDEX, Language::German, None)
+                .matches("aria-current")
+                .count(),
+            0
+        );
+    }
+
+    #[tokio::test]
+    async fn each_page_and_language_has_a_name_of_its_own() {
+        let shell = Shell::new(INDEX);
+        let mut tags = BTreeSet::new();
+        for languages in ["en", "de"] {
+            for address in ["/", "/ledger", "/records/2026h2-0", "/no/such/page"] {
+                let request = asking(languages);
+                let answer = shell.answer(address, &request);
+                let vary = answer.headers().get_all(VARY).into_iter();
+                let vary: Vec<_> = vary.map(|it| it.to_str().unwrap()).collect();
+                assert_eq!(vary.join(", "), "accept-encoding, accept-language");
+                let tag = answer.headers()[ETAG].clone();
+                let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+                let lang = format!("<html lang=\"{languages}\"");
+                assert!(String::from_utf8_lossy(&body).contains(&lang));
+                tags.insert(tag.to_str().unwrap().to_owned());
+                let mut again = request.clone();
+                again.insert(IF_NONE_MATCH, tag);
+                let known = shell.answer(address, &again);
+                assert_eq!(known.status(), StatusCode::NOT_MODIFIED);
+                assert_eq!(known.headers().get_all(VARY).into_iter().count(), 2);
+            }
+        }
+        assert_eq!(tags.len(), 6, "both other addresses have the same page");
+    }
+}
