@@ -30,11 +30,13 @@ export async function closeBrowser() {
 
 /**
  * A page of a new visitor. `answers` maps the beginnings of paths of this server to what is answered in its stead;
- * `routes` does the same by pattern of the whole address, and `early` does not wait for the scripts.
+ * `routes` does the same by pattern of the whole address, and `early` does not wait for the scripts. `cookies` are there
+ * from visits before.
  */
-export async function visit(path, { width = 1280, height = 900, theme = "light", locale = "en-GB", answers = {}, routes = [], before, bytes, early = false, javaScriptEnabled = true } = {}) {
+export async function visit(path, { width = 1280, height = 900, theme = "light", locale = "en-GB", answers = {}, routes = [], cookies = {}, before, bytes, early = false, javaScriptEnabled = true } = {}) {
   browser ??= await chromium.launch({ executablePath: process.env.COLOPHON_BROWSER ?? "/usr/bin/chromium", args: ["--no-sandbox"] });
   const context = await browser.newContext({ viewport: { width, height }, colorScheme: theme, locale, javaScriptEnabled, acceptDownloads: true, permissions: ["clipboard-read", "clipboard-write"] });
+  await context.addCookies(Object.entries(cookies).map(([name, value]) => ({ name, value, url: BASE })));
   const page = await context.newPage();
   page.setDefaultTimeout(30_000);
   // A browser only tells of choosers once somebody listens, and needs a while to begin.

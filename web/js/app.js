@@ -1,6 +1,7 @@
 // What starts the page, and what the frame of every page does.
 
-import { choose, language, speak, t } from "./i18n.js";
+import { keepChoice } from "./choice.js";
+import { choose, speak, t } from "./i18n.js";
 import { NOT_FOUND, ROUTES } from "./routes.js";
 import { Router } from "./router.js";
 import { key, onKey, takeKey } from "./session.js";
@@ -15,7 +16,7 @@ const menu = the(document, "button", ".menu-button");
 const router = new Router(ROUTES, NOT_FOUND, main, moved);
 
 takeKey();
-await begin();
+await speak();
 the(document, "a", ".skip").addEventListener("click", skipped);
 menu.addEventListener("click", () => opened(!nav.classList.contains("open")));
 nav.addEventListener("keydown", (event) => {
@@ -31,17 +32,6 @@ for (const wanted of /** @type {const} */ (["en", "de"])) the(document, "button"
 const dark = window.matchMedia("(prefers-color-scheme: dark)");
 for (const to of /** @type {const} */ (["dark", "light"])) the(document, "button", `.theme[data-to=${to}]`).addEventListener("click", () => paint(to));
 await router.start();
-
-/** Loads the words; where those that were served are in another language, shows nothing before. */
-async function begin() {
-  const served = root.lang;
-  try {
-    await speak();
-    if (language() !== served) tell(document);
-  } finally {
-    delete root.dataset.waitsFor;
-  }
-}
 
 /** @param {Event} event */
 function skipped(event) {
@@ -88,12 +78,7 @@ function paint(to) {
   const own = to === (dark.matches ? "dark" : "light");
   if (own) delete root.dataset.theme;
   else root.dataset.theme = to;
-  try {
-    // What the system says anyway is not kept: the page then follows the system again.
-    if (own) localStorage.removeItem("colophon.theme");
-    else localStorage.setItem("colophon.theme", to);
-  } catch {
-    say(t("web.frame.not-kept"));
-  }
+  // What the system says anyway is not kept: the page then follows the system again.
+  if (!keepChoice("theme", own ? null : to)) say(t("web.frame.not-kept"));
   the(document, "button", `.theme:not([data-to=${to}])`).focus();
 }

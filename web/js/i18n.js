@@ -1,5 +1,6 @@
 // The page's words: the reports' own catalogue (policies/wording), served as JSON by language.
 
+import { keepChoice } from "./choice.js";
 import { some, h } from "./dom.js";
 import * as text from "./text.js";
 
@@ -24,9 +25,9 @@ function known(tag) {
 
 /**
  * Loads the words.
- * @param {Language} [wanted] else what early.js found to be wanted, which may be what was served
+ * @param {Language} [wanted] else the language in which the page was served
  */
-export async function speak(wanted = known(document.documentElement.dataset.waitsFor ?? document.documentElement.lang)) {
+export async function speak(wanted = known(document.documentElement.lang)) {
   const answer = await fetch(new URL(`../wording/${wanted}.json`, import.meta.url));
   if (!answer.ok) throw new Error(`the words of the page did not come: ${answer.status}`);
   sentences = await answer.json();
@@ -50,11 +51,8 @@ export async function speakAlso(part) {
  */
 export async function choose(wanted) {
   await speak(wanted);
-  try {
-    localStorage.setItem("colophon.language", wanted);
-  } catch {
-    // It holds for this visit.
-  }
+  // Where it cannot be kept it holds for this visit.
+  keepChoice("language", wanted);
 }
 
 /**

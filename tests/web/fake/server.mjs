@@ -68,7 +68,7 @@ export class Fake {
       if (answer !== undefined) send(response, answer);
       return undefined;
     }
-    const file = siteFile(url.pathname, request.headers["accept-language"]);
+    const file = siteFile(url.pathname, { accepted: request.headers["accept-language"], cookies: request.headers.cookie });
     if (file) return send(response, { type: file.type, body: file.body, headers: file.headers });
     return problem(response, 404, { code: "not-found", title: "There is nothing at this address" });
   }

@@ -7,10 +7,10 @@ import { hash } from "./log.mjs";
 
 const ROOT = new URL("../../../", import.meta.url);
 const TYPES = { ".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml" };
-/** As strict as the service's own. */
-const CSP = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+/** As strict as the service's own, which allows one sheet of styles in the page by its hash. */
+const csp = (styles) => `default-src 'none'; script-src 'self'; style-src 'self' 'sha256-${hash(Buffer.from(styles)).toString("base64")}'; img-src 'self' blob: data:; connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'`;
 
-/** Sent as one file (crates/server/src/api/web/files.rs). */
+/** Sent in the page (crates/server/src/api/web/files.rs). */
 const FIRST_SHEETS = ["tokens", "base", "components", "verify"];
 
 const text = (path) => readFileSync(new URL(path, ROOT), "utf8");
@@ -46,38 +46,42 @@ function words(language, wanted) {
 const escaped = (text) => text.replaceAll("&", "&amp;").replaceAll("<", "&lt;").replaceAll(">", "&gt;").replaceAll('"', "&quot;");
 
 /**
- * A page as the service sends it (crates/server/src/api/web/shell.rs): words in, link of the page marked, and for `/` its
- * first view.
+ * A page as the service sends it (crates/server/src/api/web/shell.rs): words and styles in, language and theme as chosen,
+ * link of the page marked, and for `/` its first view.
  * @param {string} path
- * @param {string} accepted languages
+ * @param {string} styles
+ * @param {{ accepted?: string, cookies?: string }} request
  */
-export function shell(path, accepted = "") {
-  const language = /\b(en|de)\b/i.exec(accepted)?.[1].toLowerCase() ?? "en";
+export function shell(path, styles, { accepted = "", cookies = "" }) {
+  const chosen = (name) => new RegExp(`\\bcolophon-${name}=(\\w+)`).exec(cookies)?.[1];
+  const language = chosen("language") ?? /\b(en|de)\b/i.exec(accepted)?.[1].toLowerCase() ?? "en";
+  const theme = chosen("theme");
   const sentence = { ...words("en", false), ...words(language, false) };
-  const filled = text("web/index.html").replace('<html lang="en"', `<html lang="${language}"`).replace(/<([a-z][^<>]*)>([^<]*)/g, (_, tag, inside) => {
+  const filled = text("web/index.html").replace('<html lang="en"', `<html lang="${language}"${theme ? ` data-theme="${theme}"` : ""}`).replace(/<([a-z][^<>]*)>([^<]*)/g, (_, tag, inside) => {
     const named = (name) => new RegExp(` ${name}="([^"]*)"`).exec(tag)?.[1];
     const told = (name) => escaped(sentence[named(name)]);
     const current = named("data-t")?.startsWith("web.nav.") && named("href") === path;
     return `<${tag}${named("data-label") ? ` aria-label="${told("data-label")}"` : ""}${named("data-hint") ? ` title="${told("data-hint")}"` : ""}${current ? ' aria-current="page"' : ""}>${named("data-t") ? told("data-t") : inside}`;
   });
   const first = /<template id="verify">([^]*?)<\/template>/.exec(filled)[1];
-  return path === "/" ? filled.replace("<main ", '<main data-page="verify" ').replace("</main>", () => `${first}</main>`) : filled;
+  const page = path === "/" ? filled.replace("<main ", '<main data-page="verify" ').replace("</main>", () => `${first}</main>`) : filled;
+  return page.replace("<style>", () => `<style>${styles}`);
 }
 
 /**
  * @param {string} path
- * @param {string} [accepted] languages
+ * @param {{ accepted?: string, cookies?: string }} [request]
  */
-export function siteFile(path, accepted) {
+export function siteFile(path, request = {}) {
   const wording = /^\/web\/wording\/(en|de)(-verdicts)?\.json$/.exec(path);
   if (wording) return { type: "application/json", body: JSON.stringify(words(wording[1], wording[2] !== undefined)) };
-  if (path === "/web/css/first.css") return { type: "text/css", body: FIRST_SHEETS.map((name) => text(`web/css/${name}.css`)).join("") };
   if (path.startsWith("/web/")) {
     const file = new URL(`web/${path.slice(5)}`, ROOT);
     return existsSync(file) ? { type: TYPES[extname(path)] ?? "application/octet-stream", body: readFileSync(file) } : null;
   }
   if (/^\/(v1|tlog)\//.test(path) || /\.\w+$/.test(path)) return null;
-  return { type: "text/html; charset=utf-8", body: shell(path, accepted), headers: { "content-security-policy": CSP, "cross-origin-opener-policy": "same-origin" } };
+  const styles = FIRST_SHEETS.map((name) => text(`web/css/${name}.css`)).join("");
+  return { type: "text/html; charset=utf-8", body: shell(path, styles, request), headers: { "content-security-policy": csp(styles), "cross-origin-opener-policy": "same-origin" } };
 }
 
 /** The shipped bundle, as `GET /v1/policy` tells of it. */

@@ -7,7 +7,7 @@ use crate::settings::ServeSettings;
 
 /// Only what this server sends is loaded, nothing inline, and the page stands in no other page's frame. Pictures may
 /// come from the page itself: what a person has chosen is shown before and without being uploaded.
-const CONTENT: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+pub(crate) const CONTENT: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 img-src 'self' blob: data:; connect-src 'self'; font-src 'self'; manifest-src 'self'; \
 base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
 

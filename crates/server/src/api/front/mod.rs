@@ -28,6 +28,7 @@ use crate::settings::ServeSettings;
 
 pub(crate) use class::Class;
 pub(crate) use guard::Guard;
+pub(crate) use headers::CONTENT as CONTENT_POLICY;
 
 /// Whether a request came over HTTPS, as far as the service is told; an extension.
 #[derive(Debug, Clone, Copy)]

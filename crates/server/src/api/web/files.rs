@@ -3,16 +3,14 @@
 /// The frame of every page. Addresses in it begin with `/web/`.
 pub(super) const INDEX: &str = include_str!("../../../../../web/index.html");
 
-/// The style sheets of the first view. They are sent as one, [`FIRST_SHEET`]: nothing is painted before the last of them
-/// has come, and each more takes milliseconds.
+/// The style sheets of the first view. They are sent in the page itself: nothing is painted before the last of them has
+/// come, and each file takes milliseconds.
 pub(super) const FIRST_SHEETS: [&str; 4] = [
     "css/tokens.css",
     "css/base.css",
     "css/components.css",
     "css/verify.css",
 ];
-/// The name of all of them together.
-pub(super) const FIRST_SHEET: &str = "css/first.css";
 
 macro_rules! files {
     ($($name:literal)+) => {
@@ -33,6 +31,7 @@ files! {
     "icon.svg"
     "js/api.js"
     "js/app.js"
+    "js/choice.js"
     "js/dom.js"
     "js/early.js"
     "js/i18n.js"

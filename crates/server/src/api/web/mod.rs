@@ -124,7 +124,7 @@ impl Site {
         let files = files::ALL
             .iter()
             .map(|(name, bytes)| ((*name).to_owned(), asset::media_type(name), bytes.to_vec()));
-        let all: Vec<_> = files.chain([first_sheet()]).chain(words).collect();
+        let all: Vec<_> = files.chain(words).collect();
         let mut hash = Sha256::new_with_prefix(files::INDEX);
         for (name, _, bytes) in &all {
             hash.update((name.len() as u64).to_be_bytes());
@@ -136,7 +136,7 @@ impl Site {
         edition.truncate(EDITION);
         let index = files::INDEX.replace("\"/web/", &format!("\"/web/{edition}/"));
         Self {
-            shell: Shell::new(&index),
+            shell: Shell::new(&index, &first_styles()),
             files: all
                 .into_iter()
                 .map(|(name, kind, bytes)| (name, Asset::new(kind, bytes)))
@@ -146,16 +146,13 @@ impl Site {
     }
 }
 
-/// What is needed before anything is painted, in one file.
-fn first_sheet() -> (String, &'static str, Vec<u8>) {
-    let name = files::FIRST_SHEET;
-    let parts = files::FIRST_SHEETS.iter().filter_map(|wanted| {
-        let mut all = files::ALL.iter();
-        all.find(|(name, _)| name == wanted)
-            .map(|(_, bytes)| *bytes)
-    });
-    let joined = parts.collect::<Vec<_>>().concat();
-    (name.to_owned(), asset::media_type(name), joined)
+/// What is needed before anything is painted.
+fn first_styles() -> String {
+    let sheet = |wanted: &&str| files::ALL.iter().find(|(name, _)| name == wanted);
+    let sheets = files::FIRST_SHEETS.iter().filter_map(sheet);
+    sheets
+        .map(|(_, bytes)| String::from_utf8_lossy(bytes))
+        .collect()
 }
 
 /// Words of the page as a JSON object from key to sentence, placeholders in braces.
@@ -198,7 +195,7 @@ mod tests {
             .split('"')
             .filter_map(|part| part.strip_prefix("/web/"))
             .collect();
-        assert_eq!(names.len(), 3, "drawing, styles, script: {page}");
+        assert_eq!(names.len(), 2, "drawing and script: {page}");
         for name in names {
             assert!(name.starts_with(&SITE.edition), "{name}");
             let answer = file(Path(name.to_owned()), HeaderMap::new()).await;
@@ -223,16 +220,16 @@ mod tests {
         }
     }
 
-    #[tokio::test]
-    async fn the_styles_of_the_first_view_are_one_file() {
-        let name = files::FIRST_SHEET.to_owned();
-        let styles = text(file(Path(name), HeaderMap::new()).await).await;
+    #[test]
+    fn the_styles_of_the_first_view_are_all_there() {
+        let styles = first_styles();
         let parts = files::FIRST_SHEETS.map(|name| {
             let part = files::ALL.iter().find(|(known, _)| *known == name);
             std::str::from_utf8(part.unwrap().1).unwrap()
         });
         assert_eq!(styles, parts.concat());
         assert!(parts.iter().all(|part| part.ends_with("}\n")));
+        assert!(!styles.contains('<'), "nothing in it ends the element");
     }
 
     #[tokio::test]

@@ -1,60 +1,118 @@
 //! The frame of every page with its words in it, so that a browser can paint it before any script has come.
 //!
 //! `web/index.html` names its sentences (`data-t`, `data-label`, `data-hint`; see `web/js/shell.js`). Every page that the
-//! navigation leads to is prepared once in each language, and one more for all others.
+//! navigation leads to is prepared once in each language and theme, and one more for all others. The styles are in the
+//! page too; the content policy names them by their hash.
 
-use axum::http::header::{ACCEPT_LANGUAGE, VARY};
+use axum::http::header::{ACCEPT_LANGUAGE, CONTENT_SECURITY_POLICY, VARY};
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use colophon_wording::{Language, Wording};
+use sha2::{Digest, Sha256};
 
 use super::asset::{Asset, Keep, tokens};
+use crate::api::caller::cookie;
+use crate::api::front::CONTENT_POLICY;
 
 /// Where the page begins that checks pictures. Its first view is in the markup too.
 const FIRST: &str = "/";
 const TEMPLATE: [&str; 2] = ["<template id=\"verify\">", "</template>"];
 
-/// Every page, prepared, by language.
-pub(super) struct Shell([Spoken; Language::ALL.len()]);
+/// Cookies of what somebody has chosen (`web/js/choice.js`).
+const LANGUAGE: &str = "colophon-language";
+const THEME: &str = "colophon-theme";
 
-/// The pages of one language.
-struct Spoken {
+/// How a page is to look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Look {
+    language: Language,
+    /// `None` follows the system.
+    theme: Option<&'static str>,
+}
+
+impl Look {
+    fn all() -> impl Iterator<Item = Self> {
+        let themes = [None, Some("light"), Some("dark")];
+        let languages = Language::ALL.into_iter();
+        languages.flat_map(move |language| themes.map(|theme| Self { language, theme }))
+    }
+
+    /// What was chosen before, else what the browser asks for.
+    fn wanted(request: &HeaderMap) -> Self {
+        let language = cookie(request, LANGUAGE).and_then(|code| code.parse().ok());
+        let theme = cookie(request, THEME);
+        let known = Self::all().filter_map(|look| look.theme);
+        Self {
+            language: language.unwrap_or_else(|| accepted(request)),
+            theme: known.into_iter().find(|known| Some(*known) == theme),
+        }
+    }
+}
+
+/// Every page, prepared.
+pub(super) struct Shell {
+    looks: Vec<(Look, Pages)>,
+    /// The content policy, with the hash of the styles.
+    policy: HeaderValue,
+}
+
+/// The pages of one look.
+struct Pages {
     /// Those of the navigation, by address.
     named: Vec<(String, Asset)>,
     other: Asset,
 }
 
 impl Shell {
-    /// From the markup of `index.html`, its addresses final.
-    pub(super) fn new(markup: &str) -> Self {
-        Self(Language::ALL.map(|language| {
+    /// From the markup of `index.html`, its addresses final, and the styles that go into it.
+    pub(super) fn new(markup: &str, styles: &str) -> Self {
+        let looks = Look::all().map(|look| {
             let asset = |address| {
-                let page = page(markup, language, address);
+                let page = page(markup, look, address);
+                let page = page.replacen("<style>", &format!("<style>{styles}"), 1);
                 Asset::new("text/html; charset=utf-8", page.into_bytes())
             };
-            Spoken {
-                named: navigation(markup)
-                    .map(|address| (address.to_owned(), asset(Some(address))))
-                    .collect(),
-                other: asset(None),
-            }
-        }))
+            let named = navigation(markup)
+                .map(|address| (address.to_owned(), asset(Some(address))))
+                .collect();
+            let other = asset(None);
+            (look, Pages { named, other })
+        });
+        Self {
+            looks: looks.collect(),
+            policy: policy(styles),
+        }
     }
 
-    /// The answer to a request for the page at `address`.
+    /// The answer to a request for the page at `address`. Every look is prepared.
     pub(super) fn answer(&self, address: &str, request: &HeaderMap) -> Response {
-        let spoken = &self.0[wanted(request) as usize];
-        let named = spoken.named.iter().find(|(each, _)| each == address);
-        let asset = named.map_or(&spoken.other, |(_, asset)| asset);
+        let wanted = Look::wanted(request);
+        let found = self.looks.iter().find(|(look, _)| *look == wanted);
+        let Some((_, pages)) = found.or(self.looks.first()) else {
+            return Response::default();
+        };
+        let named = pages.named.iter().find(|(each, _)| each == address);
+        let asset = named.map_or(&pages.other, |(_, asset)| asset);
         let mut response = asset.answer(request, Keep::Asking);
-        let vary = HeaderValue::from_static("accept-language");
-        response.headers_mut().append(VARY, vary);
+        let headers = response.headers_mut();
+        headers.append(VARY, HeaderValue::from_static("accept-language, cookie"));
+        headers.insert(CONTENT_SECURITY_POLICY, self.policy.clone());
         response
     }
 }
 
+/// The service's policy, which allows these styles beside those in files.
+fn policy(styles: &str) -> HeaderValue {
+    let hash = STANDARD.encode(Sha256::digest(styles));
+    let with = format!("style-src 'self' 'sha256-{hash}'");
+    let policy = CONTENT_POLICY.replace("style-src 'self'", &with);
+    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static(CONTENT_POLICY))
+}
+
 /// The language that a browser asks for most, else English.
-fn wanted(request: &HeaderMap) -> Language {
+fn accepted(request: &HeaderMap) -> Language {
     let mut best = (0.0, Language::default());
     for part in tokens(request, &ACCEPT_LANGUAGE) {
         let mut words = part.split(';').map(str::trim);
@@ -93,12 +151,18 @@ fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
 }
 
 /// The markup of one page.
-fn page(markup: &str, language: Language, address: Option<&str>) -> String {
+fn page(markup: &str, look: Look, address: Option<&str>) -> String {
+    let language = look.language;
     let mut page = String::with_capacity(markup.len() * 2);
     for (tag, text) in elements(markup) {
         page.push('<');
         match attribute(tag, "lang").filter(|_| tag.starts_with("html ")) {
-            Some(written) => page.push_str(&tag.replacen(written, language.code(), 1)),
+            Some(written) => {
+                page.push_str(&tag.replacen(written, language.code(), 1));
+                if let Some(theme) = look.theme {
+                    page.extend([" data-theme=\"", theme, "\""]);
+                }
+            }
             None => page.push_str(tag),
         }
         let told = [("data-label", "aria-label"), ("data-hint", "title")];
@@ -152,6 +216,15 @@ mod tests {
     use super::super::files::INDEX;
     use super::*;
 
+    const STYLES: &str = "p { color: red; }\n";
+
+    fn plain(language: Language) -> Look {
+        Look {
+            language,
+            theme: None,
+        }
+    }
+
     fn asking(languages: &str) -> HeaderMap {
         HeaderMap::from_iter([(ACCEPT_LANGUAGE, languages.parse().unwrap())])
     }
@@ -170,7 +243,7 @@ mod tests {
             ("de;q=x", "en"),
             ("den, deutsch", "en"),
         ] {
-            assert_eq!(wanted(&asking(header)).code(), code, "{header}");
+            assert_eq!(accepted(&asking(header)).code(), code, "{header}");
         }
     }
 
@@ -197,7 +270,7 @@ mod tests {
         assert!(count > 40, "{count}");
         for language in Language::ALL {
             for address in navigation(INDEX).map(Some).chain([None]) {
-                let page = page(INDEX, language, address);
+                let page = page(INDEX, plain(language), address);
                 let empty = elements(&page).find(|(tag, text)| {
                     let lacks =
                         |from, to| attribute(tag, from).is_some() != attribute(tag, to).is_some();
@@ -216,7 +289,7 @@ mod tests {
         let parts = elements(INDEX).map(|(tag, text)| format!("<{tag}>{text}"));
         assert_eq!(parts.collect::<String>(), INDEX, "all of it is read");
         for language in Language::ALL {
-            let page = page(INDEX, language, None);
+            let page = page(INDEX, plain(language), None);
             assert_eq!(elements(&page).count(), elements(INDEX).count());
             let begins = format!("<!doctype html>\n<html lang=\"{language}\" ");
             assert!(page.starts_with(&begins) && page.ends_with("</html>\n"));
@@ -235,7 +308,7 @@ mod tests {
 
     #[test]
     fn the_first_view_is_there_and_only_where_it_belongs() {
-        let first = page(INDEX, Language::German, Some("/"));
+        let first = page(INDEX, plain(Language::German), Some("/"));
         let main = first.split("<main ").nth(1).unwrap();
         let main = main.split("</main>").next().unwrap();
         assert!(main.starts_with("data-page=\"verify\" "));
@@ -249,7 +322,7 @@ mod tests {
         assert!(
             first.contains("href=\"/\" data-t=\"web.nav.verify\" aria-current=\"page\">Prüfen")
         );
-        let other = page(INDEX, Language::German, Some("/keys"));
+        let other = page(INDEX, plain(Language::German), Some("/keys"));
         assert!(!other.contains("data-page"));
         assert_eq!(other.matches("aria-current").count(), 1);
         assert_eq!(
@@ -258,7 +331,7 @@ mod tests {
             "in the template"
         );
         assert_eq!(
-            page(INDEX, Language::German, None)
+            page(INDEX, plain(Language::German), None)
                 .matches("aria-current")
                 .count(),
             0
@@ -267,7 +340,7 @@ mod tests {
 
     #[tokio::test]
     async fn each_page_and_language_has_a_name_of_its_own() {
-        let shell = Shell::new(INDEX);
+        let shell = Shell::new(INDEX, STYLES);
         let mut tags = BTreeSet::new();
         for languages in ["en", "de"] {
             for address in ["/", "/ledger", "/records/2026h2-0", "/no/such/page"] {
@@ -275,7 +348,7 @@ mod tests {
                 let answer = shell.answer(address, &request);
                 let vary = answer.headers().get_all(VARY).into_iter();
                 let vary: Vec<_> = vary.map(|it| it.to_str().unwrap()).collect();
-                assert_eq!(vary.join(", "), "accept-encoding, accept-language");
+                assert_eq!(vary.join(", "), "accept-encoding, accept-language, cookie");
                 let tag = answer.headers()[ETAG].clone();
                 let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
                 let lang = format!("<html lang=\"{languages}\"");
@@ -289,5 +362,51 @@ mod tests {
             }
         }
         assert_eq!(tags.len(), 6, "both other addresses have the same page");
+    }
+
+    #[tokio::test]
+    async fn what_was_chosen_before_is_what_comes() {
+        let shell = Shell::new(INDEX, STYLES);
+        for (cookies, begins) in [
+            ("", "<html lang=\"en\" dir=\"ltr\">"),
+            ("colophon-language=de", "<html lang=\"de\" dir=\"ltr\">"),
+            (
+                "a=b; colophon-theme=dark; colophon-language=de",
+                "<html lang=\"de\" dir=\"ltr\" data-theme=\"dark\">",
+            ),
+            (
+                "colophon-theme=light",
+                "<html lang=\"en\" dir=\"ltr\" data-theme=\"light\">",
+            ),
+            (
+                "colophon-theme=\"><script>; colophon-language=xx",
+                "<html lang=\"en\" dir=\"ltr\">",
+            ),
+        ] {
+            let mut request = asking("en");
+            request.insert("cookie", cookies.parse().unwrap());
+            let answer = shell.answer("/", &request);
+            let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+            assert!(String::from_utf8_lossy(&body).contains(begins), "{cookies}");
+        }
+    }
+
+    #[tokio::test]
+    async fn the_policy_names_the_styles_and_nothing_else() {
+        let answer = Shell::new(INDEX, STYLES).answer("/keys", &HeaderMap::new());
+        let policy = answer.headers()[CONTENT_SECURITY_POLICY].clone();
+        // `printf 'p { color: red; }\n' | openssl dgst -sha256 -binary | base64`
+        let hash = "48sSy1L+0pGBMr3XQog56zBcXid1hhmpAwenUuKoe5w=";
+        assert_eq!(
+            policy.to_str().unwrap(),
+            CONTENT_POLICY.replace(
+                "style-src 'self'",
+                &format!("style-src 'self' 'sha256-{hash}'")
+            )
+        );
+        let body = to_bytes(answer.into_body(), 1 << 20).await.unwrap();
+        let body = String::from_utf8_lossy(&body);
+        assert!(body.contains(&format!("<style>{STYLES}</style>")));
+        assert_eq!(body.matches("<style").count(), 1);
     }
 }
