@@ -80,7 +80,7 @@ impl MihIndex {
             return linear_search(all.zip(self.ids.iter().copied()), fingerprint, max_distance);
         }
         let mut near = self.near(
-            self.candidates(fingerprint, max_distance),
+            &self.candidates(fingerprint, max_distance),
             fingerprint,
             max_distance,
         );
@@ -117,12 +117,7 @@ impl MihIndex {
     }
 
     /// Those of the slots within `max_distance`, with their distances.
-    fn near(
-        &self,
-        slots: Vec<u32>,
-        fingerprint: &Fingerprint,
-        max_distance: u32,
-    ) -> Vec<(u32, u32)> {
+    fn near(&self, slots: &[u32], fingerprint: &Fingerprint, max_distance: u32) -> Vec<(u32, u32)> {
         let mut near = Vec::new();
         let mut batch = Vec::with_capacity(BATCH);
         for slots in slots.chunks(BATCH) {

@@ -29,7 +29,7 @@ pub(super) fn sizes(most: u64, folder: &Path) -> Result<Vec<(&'static str, Plot)
         "by fingerprint",
     ]
     .map(Line::new);
-    let mut checked = Line::new("fsck, seconds per million");
+    let mut checked = Line::new("fsck");
     let mut entered = Line::new("in groups of 1,024");
     let mut size = 0;
     let mut marks: Vec<u64> = std::iter::successors(Some(1_000), |n| Some(n * 10))
