@@ -21,7 +21,7 @@ const NONE: u32 = u32::MAX;
 /// An in-memory index of fingerprints with caller-given ids.
 ///
 /// Exact at any distance: up to 32 bits through the tables, beyond by a scan. Ids need not be
-/// unique. Costs about 130 bytes a fingerprint; holds up to `u32::MAX - 1` of them.
+/// unique. Costs about 160 bytes a fingerprint; holds up to `u32::MAX - 1` of them.
 #[derive(Debug, Clone)]
 pub struct MihIndex {
     /// By slot, as the ids.

@@ -27,6 +27,7 @@ use schema::Form;
 
 /// "CLPH": marks the file as a ledger.
 const APPLICATION_ID: i64 = 0x434c_5048;
+
 /// Pages kept by the writer, in KiB as a negative number, as SQLite takes it (`docs/decisions/0020-ledger-speed.md`).
 const WRITER_CACHE: i64 = -65_536;
 

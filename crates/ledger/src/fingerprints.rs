@@ -10,7 +10,7 @@ use crate::error::LedgerError;
 /// Fingerprints read from the database at once.
 const PAGE: usize = 65_536;
 
-/// Exact search among the fingerprints of one shard. About 130 bytes each; searches run side by side.
+/// Exact search among the fingerprints of one shard. About 160 bytes each; searches run side by side.
 #[derive(Debug, Default)]
 pub(crate) struct Fingerprints {
     held: RwLock<Held>,

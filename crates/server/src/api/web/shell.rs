@@ -43,10 +43,10 @@ impl Look {
     fn wanted(request: &HeaderMap) -> Self {
         let language = cookie(request, LANGUAGE).and_then(|code| code.parse().ok());
         let theme = cookie(request, THEME);
-        let known = Self::all().filter_map(|look| look.theme);
+        let mut known = Self::all().filter_map(|look| look.theme);
         Self {
             language: language.unwrap_or_else(|| accepted(request)),
-            theme: known.into_iter().find(|known| Some(*known) == theme),
+            theme: known.find(|known| Some(*known) == theme),
         }
     }
 }
